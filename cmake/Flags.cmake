@@ -1,0 +1,20 @@
+# ff_flags: how everything of this project is compiled. Link it PRIVATE.
+add_library(ff_flags INTERFACE)
+
+# No fused multiply-add behind our back: results must be equal on every CPU (docs/numerics.md).
+target_compile_options(ff_flags INTERFACE -ffp-contract=off -Wall -Wextra -Wpedantic)
+# GCC 12 sees an overflow inside std::atomic loads of c10's reference counts that is none.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(ff_flags INTERFACE -Wno-stringop-overflow)
+endif()
+if(FF_WERROR)
+  target_compile_options(ff_flags INTERFACE -Werror)
+endif()
+# Error texts and debug information name files from the project's root, in any clone.
+target_compile_options(ff_flags INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
+if(FF_SANITIZE)
+  target_compile_options(ff_flags INTERFACE
+    "-fsanitize=${FF_SANITIZE}" -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(ff_flags INTERFACE "-fsanitize=${FF_SANITIZE}")
+endif()

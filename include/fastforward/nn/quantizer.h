@@ -1,0 +1,130 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fastforward/core/api.h"
+#include "fastforward/nn/metadata.h"
+#include "fastforward/nn/override.h"
+
+namespace ff::nn {
+
+/// Base of all quantizers: a module whose forward turns a floating-point tensor into a quantized
+/// one.
+///
+/// To write one, derive from CloneableQuantizer and implement quantize() and reset().
+class FF_API QuantizerImpl : public torch::nn::Module {
+ public:
+  /// Quantizes `data`. Called by forward when no override stands before it.
+  virtual at::Tensor quantize(const at::Tensor& data) = 0;
+
+  /// Runs the overrides, the last registered first, and quantize() after them.
+  ///
+  /// Errors of type c10::Error get describe() put before their text.
+  at::Tensor forward(const at::Tensor& data);
+
+  /// Puts `function` before this quantizer's quantize until the handle goes. Overrides nest: the
+  /// last registered is called first and reaches the others through `next`.
+  [[nodiscard]] OverrideHandle register_override(OverrideFunction function);
+  /// Returns the overrides in the order of registration.
+  const OverrideList& overrides() const {
+    return overrides_;
+  }
+
+  /// Returns what the quantizer is for, to read and to change.
+  QuantizerMetadata& metadata() {
+    return metadata_;
+  }
+  /// Returns what the quantizer is for.
+  const QuantizerMetadata& metadata() const {
+    return metadata_;
+  }
+
+  /// Returns the path in the model, "" until named_quantizers or estimate_ranges has seen the
+  /// model.
+  const std::string& path() const {
+    return path_;
+  }
+  /// Sets the path, for messages.
+  void set_path(std::string path) {
+    path_ = std::move(path);
+  }
+  /// Returns the type and the path, like "LinearQuantizer 'layer1.weight_quantizer'".
+  std::string describe() const;
+
+  /// Returns the settings in one line, like "num_bits=8, symmetric=true". "" by default.
+  virtual std::string extra_repr() const {
+    return "";
+  }
+  /// Writes the type and extra_repr().
+  void pretty_print(std::ostream& stream) const override;
+
+ protected:
+  /// Returns the type's name without "Impl".
+  std::string type_name() const;
+
+ private:
+  OverrideList overrides_;
+  QuantizerMetadata metadata_;
+  std::string path_;
+};
+
+/// Any quantizer, by reference.
+TORCH_MODULE(Quantizer);
+
+namespace detail {
+
+/// The parts of torch::nn::Module::clone that need its private members (docs/libtorch.md).
+struct FF_API ClonedState {
+  /// Forgets what is registered in `copy`, so that reset() can register it anew.
+  static void clear(torch::nn::Module& copy);
+  /// Copies parameters, buffers and children of any shape from `original` into `copy`.
+  static void fill(torch::nn::Module& copy, const torch::nn::Module& original,
+                   const std::optional<torch::Device>& device);
+};
+
+}  // namespace detail
+
+/// QuantizerImpl with clone() for `Derived`, as torch::nn::Cloneable is for modules.
+///
+///     class MyQuantizerImpl : public ff::nn::CloneableQuantizer<MyQuantizerImpl> {
+///      public:
+///       MyQuantizerImpl() { reset(); }
+///       void reset() override { scale = register_parameter("scale", torch::zeros({1})); }
+///       torch::Tensor quantize(const torch::Tensor& data) override;
+///       torch::Tensor scale;
+///     };
+///     TORCH_MODULE(MyQuantizer);
+template <typename Derived>
+class CloneableQuantizer : public QuantizerImpl {
+ public:
+  /// Registers parameters, buffers and children; called by the constructor of Derived and by
+  /// clone().
+  virtual void reset() = 0;
+
+  /// Returns a deep copy, on `device` if given. Parameters keep the shape that calibration gave
+  /// them. The copy has no overrides.
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override {
+    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
+    detail::ClonedState::clear(*copy);
+    copy->reset();
+    detail::ClonedState::fill(*copy, *this, device);
+    return copy;
+  }
+
+ private:
+  void clone_(torch::nn::Module& other, const std::optional<torch::Device>& device) override {
+    const auto copy = std::dynamic_pointer_cast<Derived>(other.clone(device));
+    TORCH_CHECK_TYPE(copy != nullptr, "clone: ", describe(), " cannot take the state of a ",
+                     other.name(), ", which is a module of another type.");
+    static_cast<Derived&>(*this) = *copy;
+  }
+};
+
+}  // namespace ff::nn

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# build.sh <preset>: configures and builds one preset of CMakePresets.json in build/<preset>.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=$1
+
+# Quiet unless it fails: what CMake found is in build/<preset>/configure.log.
+mkdir -p "build/$preset"
+log="build/$preset/configure.log"
+if ! cmake --preset "$preset" >"$log" 2>&1; then
+  cat "$log" >&2
+  exit 1
+fi
+cmake --build --preset "$preset" --parallel "${JOBS:-$(nproc)}"

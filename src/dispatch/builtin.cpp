@@ -1,0 +1,16 @@
+#include "dispatch/builtin.h"
+
+namespace ff::dispatch {
+namespace {
+
+// The library is always a shared one, so this runs when it is loaded.
+[[maybe_unused]] const bool registered = [] {
+  register_conversions();
+  register_structural();
+  register_cat();
+  register_max_pool();
+  return true;
+}();
+
+}  // namespace
+}  // namespace ff::dispatch

@@ -1,0 +1,118 @@
+#include <c10/util/Exception.h>
+
+#include "dispatch/boxed.h"
+#include "dispatch/builtin.h"
+#include "fastforward/tensor/quantized_tensor.h"
+
+namespace ff::dispatch {
+namespace {
+
+at::Tensor self_of(const OperatorCall& call) {
+  return call[0].toTensor();
+}
+
+at::Tensor with_codes(const at::Tensor& self, const at::Tensor& new_codes) {
+  return make_quantized_tensor(new_codes, bound_function(self), self.scalar_type(),
+                               gradient_carrier(self));
+}
+
+at::Tensor detach(const at::Tensor& self) {
+  return make_quantized_tensor(codes(self).detach(), bound_function(self).detach(),
+                               self.scalar_type());
+}
+
+std::optional<at::MemoryFormat> memory_format(const OperatorCall& call) {
+  const c10::IValue& format = call.argument("memory_format");
+  return format.isNone() ? std::nullopt : std::optional(format.toMemoryFormat());
+}
+
+at::Tensor clone(const OperatorCall& call) {
+  const at::Tensor self = self_of(call);
+  return make_quantized_tensor(codes(self).clone(memory_format(call)), bound_function(self).clone(),
+                               self.scalar_type(), gradient_carrier(self));
+}
+
+// The argument `name` if the operator has it and it is not None.
+const c10::IValue* find_argument(const OperatorCall& call, const char* name) {
+  const auto index = call.schema().argumentIndexWithName(name);
+  if (!index.has_value() || call[*index].isNone())
+    return nullptr;
+  return &call[*index];
+}
+
+// A change of type gives up the codes, as in FastForward; a change of device moves them.
+at::Tensor convert(const OperatorCall& call) {
+  const at::Tensor self = self_of(call);
+  at::ScalarType dtype = self.scalar_type();
+  at::Device device = self.device();
+  if (const c10::IValue* other = find_argument(call, "other")) {
+    dtype = other->toTensor().scalar_type();
+    device = other->toTensor().device();
+  }
+  if (const c10::IValue* value = find_argument(call, "dtype"))
+    dtype = value->toScalarType();
+  if (const c10::IValue* value = find_argument(call, "device"))
+    device = value->toDevice();
+  const c10::IValue* format = find_argument(call, "memory_format");
+  const bool copy = find_argument(call, "copy") != nullptr && find_argument(call, "copy")->toBool();
+  const bool non_blocking = find_argument(call, "non_blocking") != nullptr &&
+                            find_argument(call, "non_blocking")->toBool();
+  const auto memory = format == nullptr ? std::nullopt : std::optional(format->toMemoryFormat());
+  if (dtype != self.scalar_type()) {
+    return ff::dequantize(self).to(self.options().device(device).dtype(dtype), non_blocking, copy,
+                                   memory);
+  }
+  const at::Tensor codes = ff::codes(self);
+  const at::Tensor moved = codes.to(codes.options().device(device), non_blocking, copy, memory);
+  if (moved.is_same(codes))
+    return self;
+  const at::Tensor carrier = gradient_carrier(self);
+  return make_quantized_tensor(moved, bound_function(self).to(device), dtype,
+                               carrier.defined() ? carrier.to(device) : carrier);
+}
+
+c10::IValue dequantize_all(const OperatorCall& call) {
+  c10::List<at::Tensor> values;
+  for (const at::Tensor& tensor : call[0].toTensorVector()) {
+    values.push_back(is_quantized(tensor) ? ff::dequantize(tensor) : tensor);
+  }
+  return values;
+}
+
+}  // namespace
+
+void register_conversions() {
+  const auto add = [](const std::string& name, BoxedBody body) {
+    register_builtin(name, "quantized tensor", needs_quantized_self, std::move(body));
+  };
+  add("aten::dequantize.self",
+      [](const OperatorCall& call) { return ff::dequantize(self_of(call)); });
+  register_builtin("aten::dequantize.tensors", "quantized tensor", nullptr, dequantize_all);
+  add("aten::detach", [](const OperatorCall& call) { return detach(self_of(call)); });
+  add("aten::alias",
+      [](const OperatorCall& call) { return with_codes(self_of(call), codes(self_of(call))); });
+  add("aten::clone", clone);
+  add("aten::contiguous", [](const OperatorCall& call) {
+    return with_codes(self_of(call), codes(self_of(call)).contiguous(*memory_format(call)));
+  });
+  for (const char* name : {"aten::to.dtype_layout", "aten::to.device", "aten::to.dtype",
+                           "aten::to.other", "aten::_to_copy"}) {
+    add(name, convert);
+  }
+  // Sizes are answered from the tensor itself: a traced model asks for them all the time.
+  for (const char* name :
+       {"aten::size", "aten::size.int", "aten::stride", "aten::stride.int", "aten::sym_size",
+        "aten::sym_size.int", "aten::sym_stride", "aten::sym_stride.int", "aten::numel",
+        "aten::sym_numel", "aten::dim", "aten::is_floating_point", "aten::is_complex"}) {
+    add(name, [](const OperatorCall& call) {
+      std::vector<c10::IValue> arguments = call.arguments().vec();
+      const at::Tensor self = self_of(call);
+      arguments[0] = codes(self);
+      if (call.schema().name() == "aten::is_floating_point")
+        return c10::IValue(true);
+      return call_operator(call.schema(), std::move(arguments));
+    });
+  }
+}
+
+}  // namespace ff::dispatch

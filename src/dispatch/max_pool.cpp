@@ -1,0 +1,78 @@
+#include <numeric>
+
+#include "dispatch/boxed.h"
+#include "dispatch/builtin.h"
+#include "fastforward/tensor/quantized_tensor.h"
+
+namespace ff::dispatch {
+namespace {
+
+std::vector<int64_t> pooled_axes(const at::Tensor& self, int64_t spatial) {
+  std::vector<int64_t> axes(spatial);
+  std::iota(axes.begin(), axes.end(), self.dim() - spatial);
+  return axes;
+}
+
+// Codes in the order of values, so the greatest code stands for the greatest value. In float: every
+// code is exact there, and LibTorch has no max_pool for 16-bit integers.
+at::Tensor pool_codes(const OperatorCall& call, const at::Tensor& self) {
+  std::vector<c10::IValue> arguments = call.arguments().vec();
+  arguments[0] = codes(self).to(at::kFloat);
+  return call_operator(call.schema(), std::move(arguments))
+      .toTensor()
+      .to(codes(self).scalar_type());
+}
+
+BoundQuantizationFunction::Restructured pooled_function(const at::Tensor& self,
+                                                        const at::Tensor& pooled, int64_t spatial) {
+  return bound_function(self).restructure({StructuralChange::Resize{pooled_axes(self, spatial)},
+                                           self.sizes().vec(), pooled.sizes().vec()});
+}
+
+// Gradients go to the elements that were chosen.
+at::Tensor pool_carrier(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
+  const std::string name = call.schema().name() + "_with_indices";
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name.c_str(), "");
+  torch::jit::Stack stack = call.arguments().vec();
+  stack[0] = codes(self).to(at::kFloat);
+  op.callBoxed(&stack);
+  const at::Tensor indices = stack.back().toTensor();
+  const at::Tensor carrier = gradient_carrier(self);
+  return carrier.flatten(-spatial).gather(-1, indices.flatten(-spatial)).reshape(indices.sizes());
+}
+
+void add(const std::string& name, int64_t spatial) {
+  const Predicate predicate = [spatial](const OperatorCall& call) -> std::optional<std::string> {
+    if (auto refusal = needs_quantized_self(call))
+      return refusal;
+    const at::Tensor self = call[0].toTensor();
+    if (!bound_function(self).is_monotonic()) {
+      return bound_function(self).name() + " is not known to keep the order of values in its codes";
+    }
+    if (self.dim() < spatial + 1)
+      return "it has fewer axes than the operator pools";
+    const auto pooled = pooled_function(self, self, spatial);
+    if (!pooled.function.has_value())
+      return pooled.why_not;
+    return std::nullopt;
+  };
+  register_builtin(
+      name, "maximum of codes", predicate, [spatial](const OperatorCall& call) -> c10::IValue {
+        const at::Tensor self = call[0].toTensor();
+        const at::Tensor pooled = pool_codes(call, self);
+        const bool has_carrier = gradient_carrier(self).defined();
+        return make_quantized_tensor(
+            pooled, *pooled_function(self, pooled, spatial).function, self.scalar_type(),
+            has_carrier ? pool_carrier(call, self, spatial) : at::Tensor());
+      });
+}
+
+}  // namespace
+
+void register_max_pool() {
+  add("aten::max_pool1d", 1);
+  add("aten::max_pool2d", 2);
+  add("aten::max_pool3d", 3);
+}
+
+}  // namespace ff::dispatch

@@ -1,0 +1,254 @@
+#include <ATen/TensorOperators.h>
+#include <c10/core/WrapDimMinimal.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "dispatch/boxed.h"
+#include "dispatch/builtin.h"
+#include "fastforward/tensor/quantized_tensor.h"
+
+namespace ff::dispatch {
+namespace {
+
+using Kind = decltype(StructuralChange::kind);
+/// What a call changes in the structure of its first argument.
+using Describe = std::function<Kind(const OperatorCall&, const at::Tensor& self)>;
+
+// The call with every quantized tensor replaced.
+template <typename Replace>
+at::Tensor call_on(const OperatorCall& call, const Replace& replace) {
+  std::vector<c10::IValue> arguments = call.arguments().vec();
+  for (c10::IValue& argument : arguments) {
+    if (argument.isTensor() && is_quantized(argument.toTensor()))
+      argument = replace(argument.toTensor());
+  }
+  return call_operator(call.schema(), std::move(arguments)).toTensor();
+}
+
+at::Tensor call_on_codes(const OperatorCall& call) {
+  return call_on(call, [](const at::Tensor& tensor) { return codes(tensor); });
+}
+
+BoundQuantizationFunction::Restructured restructure(const OperatorCall& call,
+                                                    const Describe& describe,
+                                                    const at::Tensor& new_codes) {
+  const at::Tensor self = call[0].toTensor();
+  return bound_function(self).restructure(
+      {describe(call, self), self.sizes().vec(), new_codes.sizes().vec()});
+}
+
+void add(const std::string& name, const Describe& describe) {
+  const Predicate predicate = [describe](const OperatorCall& call) -> std::optional<std::string> {
+    if (auto refusal = needs_quantized_self(call))
+      return refusal;
+    const auto restructured = restructure(call, describe, call_on_codes(call));
+    if (restructured.function.has_value())
+      return std::nullopt;
+    return restructured.why_not;
+  };
+  const BoxedBody body = [describe](const OperatorCall& call) -> c10::IValue {
+    const at::Tensor self = call[0].toTensor();
+    const at::Tensor new_codes = call_on_codes(call);
+    at::Tensor carrier = gradient_carrier(self);
+    if (carrier.defined()) {
+      carrier = call_on(call, [&](const at::Tensor& tensor) {
+        return tensor.is_same(self) ? carrier : codes(tensor);
+      });
+    }
+    return make_quantized_tensor(new_codes, *restructure(call, describe, new_codes).function,
+                                 self.scalar_type(), carrier);
+  };
+  register_builtin(name, "move codes", predicate, body);
+}
+
+Kind reshape(const OperatorCall&, const at::Tensor&) {
+  return StructuralChange::Reshape{};
+}
+Kind expand(const OperatorCall&, const at::Tensor&) {
+  return StructuralChange::Expand{};
+}
+
+std::vector<int64_t> axes_of(const at::Tensor& self) {
+  std::vector<int64_t> axes(self.dim());
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+std::vector<int64_t> wrapped(const c10::IValue& list, const at::Tensor& self) {
+  std::vector<int64_t> axes =
+      list.isInt() ? std::vector<int64_t>{list.toInt()} : list.toIntVector();
+  for (int64_t& axis : axes)
+    axis = c10::maybe_wrap_dim(axis, self.dim());
+  return axes;
+}
+
+Kind permute(const OperatorCall& call, const at::Tensor& self) {
+  return StructuralChange::Permute{wrapped(call[1], self)};
+}
+
+Kind swap(const at::Tensor& self, int64_t first, int64_t second) {
+  std::vector<int64_t> axes = axes_of(self);
+  if (self.dim() > 0)
+    std::swap(axes[c10::maybe_wrap_dim(first, self.dim())],
+              axes[c10::maybe_wrap_dim(second, self.dim())]);
+  return StructuralChange::Permute{std::move(axes)};
+}
+
+Kind reverse(const OperatorCall&, const at::Tensor& self) {
+  std::vector<int64_t> axes = axes_of(self);
+  std::reverse(axes.begin(), axes.end());
+  return StructuralChange::Permute{std::move(axes)};
+}
+
+Kind move_axes(const OperatorCall& call, const at::Tensor& self) {
+  const std::vector<int64_t> from = wrapped(call[1], self), to = wrapped(call[2], self);
+  std::vector<int64_t> axes(self.dim(), -1);
+  for (size_t i = 0; i < from.size(); ++i)
+    axes[to[i]] = from[i];
+  int64_t next = 0;
+  for (int64_t& axis : axes) {
+    if (axis >= 0)
+      continue;
+    while (std::find(from.begin(), from.end(), next) != from.end())
+      ++next;
+    axis = next++;
+  }
+  return StructuralChange::Permute{std::move(axes)};
+}
+
+Kind select(const OperatorCall& call, const at::Tensor& self) {
+  const int64_t axis = c10::maybe_wrap_dim(call[1].toInt(), self.dim());
+  const int64_t index = call[2].toInt();
+  return StructuralChange::Slice{axis, index < 0 ? index + self.size(axis) : index, 1, 1, true};
+}
+
+Kind narrow(const OperatorCall& call, const at::Tensor& self) {
+  const int64_t axis = c10::maybe_wrap_dim(call[1].toInt(), self.dim());
+  const int64_t start = call[2].toInt();
+  return StructuralChange::Slice{axis, start < 0 ? start + self.size(axis) : start, call[3].toInt(),
+                                 1, false};
+}
+
+Kind slice(const OperatorCall& call, const at::Tensor& self) {
+  const int64_t axis = c10::maybe_wrap_dim(call[1].toInt(), self.dim());
+  const int64_t size = self.size(axis);
+  const auto bounded = [&](const c10::IValue& value, int64_t otherwise) {
+    if (value.isNone())
+      return otherwise;
+    const int64_t index = value.toInt();
+    return std::clamp<int64_t>(index < 0 ? index + size : index, 0, size);
+  };
+  const int64_t start = bounded(call[2], 0), end = std::max(start, bounded(call[3], size)),
+                step = call[4].toInt();
+  return StructuralChange::Slice{axis, start, (end - start + step - 1) / step, step, false};
+}
+
+Kind index_select(const OperatorCall& call, const at::Tensor& self) {
+  return StructuralChange::IndexSelect{c10::maybe_wrap_dim(call[1].toInt(), self.dim()),
+                                       call[2].toTensor()};
+}
+
+// Pieces of a tensor along an axis: each is a narrow, so that each follows its own tiles.
+c10::IValue pieces(const at::Tensor& self, int64_t dim, const std::vector<int64_t>& lengths) {
+  c10::List<at::Tensor> list;
+  int64_t start = 0;
+  for (const int64_t length : lengths) {
+    list.push_back(self.narrow(dim, start, length));
+    start += length;
+  }
+  return list;
+}
+
+std::vector<int64_t> equal_pieces(int64_t size, int64_t piece) {
+  if (size == 0)
+    return {0};
+  TORCH_CHECK_VALUE(piece > 0, "split of a quantized tensor: the size of a piece is ", piece,
+                    "; expected at least 1.");
+  std::vector<int64_t> lengths(size / piece, piece);
+  if (size % piece != 0)
+    lengths.push_back(size % piece);
+  return lengths;
+}
+
+void add_pieces(const std::string& name,
+                std::function<std::vector<int64_t>(const OperatorCall&, int64_t size)> lengths) {
+  register_builtin(name, "move codes", needs_quantized_self, [lengths](const OperatorCall& call) {
+    const at::Tensor self = call[0].toTensor();
+    const int64_t dim = c10::maybe_wrap_dim(call.argument("dim").toInt(), self.dim());
+    return pieces(self, dim, lengths(call, self.size(dim)));
+  });
+}
+
+std::vector<int64_t> listed_lengths(const OperatorCall& call, int64_t size) {
+  std::vector<int64_t> lengths = call[1].toIntVector();
+  const int64_t sum = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  TORCH_CHECK_VALUE(sum == size, "split of a quantized tensor: the pieces ",
+                    c10::IntArrayRef(lengths), " sum up to ", sum, ", but the axis has ", size,
+                    " elements.");
+  return lengths;
+}
+
+c10::IValue unbind(const OperatorCall& call) {
+  const at::Tensor self = call[0].toTensor();
+  const int64_t dim = c10::maybe_wrap_dim(call[1].toInt(), self.dim());
+  c10::List<at::Tensor> list;
+  for (int64_t i = 0; i < self.size(dim); ++i)
+    list.push_back(self.select(dim, i));
+  return list;
+}
+
+}  // namespace
+
+void register_structural() {
+  for (const char* name :
+       {"aten::view", "aten::reshape", "aten::_unsafe_view", "aten::view_as", "aten::reshape_as",
+        "aten::flatten.using_ints", "aten::unflatten.int", "aten::squeeze", "aten::squeeze.dim",
+        "aten::squeeze.dims", "aten::unsqueeze", "aten::ravel"}) {
+    add(name, reshape);
+  }
+  for (const char* name : {"aten::expand", "aten::expand_as", "aten::broadcast_to"})
+    add(name, expand);
+  add("aten::permute", permute);
+  for (const char* name : {"aten::transpose.int", "aten::swapaxes", "aten::swapdims"}) {
+    add(name, [](const OperatorCall& call, const at::Tensor& self) {
+      return swap(self, call[1].toInt(), call[2].toInt());
+    });
+  }
+  for (const char* name : {"aten::t", "aten::numpy_T"})
+    add(name, reverse);
+  for (const char* name : {"aten::mT", "aten::mH"}) {
+    add(name, [](const OperatorCall&, const at::Tensor& self) { return swap(self, -2, -1); });
+  }
+  for (const char* name : {"aten::movedim.int", "aten::movedim.intlist", "aten::moveaxis.int",
+                           "aten::moveaxis.intlist"}) {
+    add(name, move_axes);
+  }
+  add("aten::select.int", select);
+  add("aten::narrow", narrow);
+  add("aten::slice.Tensor", slice);
+  add("aten::index_select", index_select);
+  for (const char* name : {"aten::split.Tensor", "aten::unsafe_split.Tensor"}) {
+    add_pieces(name, [](const OperatorCall& call, int64_t size) {
+      return equal_pieces(size, call[1].toInt());
+    });
+  }
+  for (const char* name :
+       {"aten::split_with_sizes", "aten::split.sizes", "aten::unsafe_split_with_sizes"}) {
+    add_pieces(name, listed_lengths);
+  }
+  for (const char* name : {"aten::chunk", "aten::unsafe_chunk"}) {
+    add_pieces(name, [](const OperatorCall& call, int64_t size) {
+      const int64_t chunks = call[1].toInt();
+      TORCH_CHECK_VALUE(chunks > 0, "chunk of a quantized tensor: got ", chunks,
+                        " chunks; expected at least 1.");
+      if (size == 0)
+        return std::vector<int64_t>(chunks, 0);
+      return equal_pieces(size, (size + chunks - 1) / chunks);
+    });
+  }
+  register_builtin("aten::unbind.int", "move codes", needs_quantized_self, unbind);
+}
+
+}  // namespace ff::dispatch

@@ -1,0 +1,49 @@
+#include "fastforward/nn/disable_quantization.h"
+
+namespace ff {
+namespace {
+
+// The override of DisableQuantization; EnableQuantization finds it by its type.
+struct PassOn {
+  std::shared_ptr<bool> enabled = std::make_shared<bool>(false);
+
+  at::Tensor operator()(nn::QuantizerImpl&, const nn::NextFunction& next,
+                        const at::Tensor& data) const {
+    return *enabled ? next(data) : data;
+  }
+};
+
+}  // namespace
+
+DisableQuantization::DisableQuantization(const nn::ModuleRef& model) : relaxed_(false) {
+  for (const auto& [path, quantizer] : nn::named_quantizers(model)) {
+    handles_.push_back(quantizer->register_override(PassOn()));
+  }
+}
+
+EnableQuantization::EnableQuantization(const nn::ModuleRef& model) {
+  for (const auto& [path, quantizer] : nn::named_quantizers(model)) {
+    for (const auto& entry : *quantizer->overrides().entries()) {
+      const PassOn* pass_on = entry->function.target<PassOn>();
+      if (pass_on == nullptr)
+        continue;
+      before_.emplace_back(pass_on->enabled, *pass_on->enabled);
+      *pass_on->enabled = true;
+    }
+  }
+}
+
+EnableQuantization::~EnableQuantization() {
+  for (const auto& [enabled, before] : before_)
+    *enabled = before;
+}
+
+DisableQuantization disable_quantization(const nn::ModuleRef& model) {
+  return DisableQuantization(model);
+}
+
+EnableQuantization enable_quantization(const nn::ModuleRef& model) {
+  return EnableQuantization(model);
+}
+
+}  // namespace ff

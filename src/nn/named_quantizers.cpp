@@ -1,0 +1,31 @@
+#include "fastforward/nn/named_quantizers.h"
+
+#include <unordered_set>
+
+#include "fastforward/nn/quantizer_stub.h"
+
+namespace ff::nn {
+
+std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module, bool skip_stubs) {
+  std::vector<NamedQuantizer> found;
+  std::unordered_set<const QuantizerImpl*> seen;
+  const auto visit = [&](const std::string& path,
+                         const std::shared_ptr<torch::nn::Module>& candidate) {
+    auto quantizer = std::dynamic_pointer_cast<QuantizerImpl>(candidate);
+    if (quantizer == nullptr || !seen.insert(quantizer.get()).second)
+      return;
+    if (skip_stubs && dynamic_cast<const QuantizerStubImpl*>(quantizer.get()) != nullptr)
+      return;
+    if (!path.empty())
+      quantizer->set_path(path);
+    found.emplace_back(path, std::move(quantizer));
+  };
+  // A module that is no quantizer need not be owned by a shared_ptr itself.
+  if (dynamic_cast<QuantizerImpl*>(&*module) != nullptr)
+    visit("", (*module).shared_from_this());
+  for (const auto& child : (*module).named_modules("", /*include_self=*/false))
+    visit(child.key(), child.value());
+  return found;
+}
+
+}  // namespace ff::nn

@@ -1,0 +1,59 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/logical_or.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+
+#include "fastforward/tensor/tiles.h"
+#include "quantization/affine_grid.h"
+
+namespace ff {
+namespace {
+
+struct Expanded {
+  at::Tensor scale, z;
+};
+
+Expanded expand(const AffineGrid& grid, c10::IntArrayRef shape) {
+  return {expand_parameter(grid.scale, shape, grid.granularity),
+          expand_parameter(grid.z, shape, grid.granularity)};
+}
+
+// Position on the grid before rounding; NaN data is taken as value 0, as in kernels/reference.h.
+at::Tensor grid_position(const at::Tensor& data, const Expanded& parameters) {
+  const at::Tensor position = data / parameters.scale - parameters.z;
+  return at::where(position.isnan(), -parameters.z, position);
+}
+
+at::Tensor sum_tiles(const at::Tensor& terms, const AffineGrid& grid) {
+  return tiles_to_rows(terms, grid.granularity).sum(1, false, at::kDouble).to(terms.scalar_type());
+}
+
+}  // namespace
+
+at::Tensor quantize_aten(const at::Tensor& data, const AffineGrid& grid) {
+  return grid_position(data, expand(grid, data.sizes()))
+      .round()
+      .clamp(grid.low, grid.high)
+      .to(codes_type(grid.num_bits));
+}
+
+at::Tensor dequantize_aten(const at::Tensor& codes, const AffineGrid& grid) {
+  const Expanded parameters = expand(grid, codes.sizes());
+  return (codes.to(grid.scale.scalar_type()) + parameters.z) * parameters.scale;
+}
+
+AffineGradients backward_aten(const at::Tensor& data, const at::Tensor& gradient,
+                              const AffineGrid& grid) {
+  const Expanded parameters = expand(grid, data.sizes());
+  const at::Tensor position = grid_position(data, parameters);
+  const at::Tensor code = position.round();
+  const at::Tensor clipped = at::logical_or(code.lt(grid.low), code.gt(grid.high));
+  const at::Tensor zero = at::zeros_like(gradient);
+  const at::Tensor slope =
+      at::where(clipped, code.clamp(grid.low, grid.high) + parameters.z, code - position);
+  return {at::where(at::logical_or(clipped, data.isnan()), zero, gradient),
+          sum_tiles(gradient * slope, grid),
+          sum_tiles(at::where(clipped, gradient * parameters.scale, zero), grid)};
+}
+
+}  // namespace ff

@@ -1,0 +1,142 @@
+#include "fastforward/range_setting/min_error.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/linspace.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/util/Exception.h>
+
+#include <cmath>
+
+#include "fastforward/tensor/quantized_tensor.h"
+#include "fastforward/tensor/tiles.h"
+#include "quantization/tile_range.h"
+
+namespace ff::range_setting {
+namespace {
+
+// Candidates [steps, tiles]: steps[:, None] * ends[None, :]
+at::Tensor scaled(const at::Tensor& steps, const at::Tensor& ends) {
+  return steps.unsqueeze(1) * ends.unsqueeze(0);
+}
+
+SearchGrid asymmetric_grid(const at::Tensor& min, const at::Tensor& max, int64_t num_candidates) {
+  constexpr double kInnermost = 0.6;
+  const auto num_min =
+      static_cast<int64_t>(std::floor(std::sqrt(static_cast<double>(num_candidates))));
+  const int64_t num_max = num_min + num_candidates - num_min * num_min;
+  const at::Tensor mins = scaled(at::linspace(1, kInnermost, num_min, min.options()), min);
+  const at::Tensor maxes = scaled(at::linspace(kInnermost, 1, num_max, max.options()), max);
+  const at::Tensor all_mins = mins.repeat({num_max, 1});
+  // Data far below zero can give crossed ends; FastForward takes them as ranges of zero width,
+  // which never win.
+  return {all_mins, at::maximum(maxes.repeat_interleave(num_min, 0), all_mins)};
+}
+
+class MinErrorStep final : public EstimatorStep {
+ public:
+  explicit MinErrorStep(const MinErrorGridOptions& options) : options_(options) {}
+
+  void estimate(RangeSettable& settable, const at::Tensor& data) override {
+    auto& quantizer = dynamic_cast<SupportsRangeBasedOperator&>(settable);
+    const Granularity granularity = quantizer.granularity();
+    tile_range("min_error_grid", data, granularity);  // refuses NaN and infinities
+    const at::Tensor rows = tiles_to_rows(data, granularity);
+    if (!error_.defined())
+      start(rows, quantizer.symmetric());
+    TORCH_CHECK_VALUE(rows.size(0) == error_.size(1), "data of shape ", data.sizes(), " has ",
+                      rows.size(0), " tiles of ", granularity, ", but the search grid has ",
+                      error_.size(1), "; the number of tiles must stay.");
+    for (int64_t i = 0; i < error_.size(0); ++i) {
+      const auto quantize = quantizer.operator_for_range(grid_.min[i], grid_.max[i], data.sizes());
+      const at::Tensor quantized = tiles_to_rows(ff::dequantize(quantize(data)), granularity);
+      error_[i] += options_.error_function(quantized, rows);
+    }
+    ++step_;
+    if (options_.update_range_policy == nullptr || options_.update_range_policy(step_))
+      set_best(quantizer);
+  }
+
+ private:
+  void start(const at::Tensor& rows, bool symmetric) {
+    grid_ = options_.search_grid_generator(rows, symmetric, options_.num_candidates);
+    TORCH_CHECK_VALUE(grid_.min.dim() == 2 && grid_.min.sizes() == grid_.max.sizes() &&
+                          grid_.min.size(0) > 0 && grid_.min.size(1) == rows.size(0),
+                      "the search grid has minima of shape ", grid_.min.sizes(),
+                      " and maxima of shape ", grid_.max.sizes(), "; expected [candidates, ",
+                      rows.size(0), "] for both.");
+    error_ = at::zeros_like(grid_.min);
+  }
+
+  void set_best(SupportsRangeBasedOperator& quantizer) const {
+    const at::Tensor best = error_.argmin(0, /*keepdim=*/true);  // [1, tiles]
+    quantizer.set_quantization_range(grid_.min.gather(0, best)[0], grid_.max.gather(0, best)[0]);
+  }
+
+  MinErrorGridOptions options_;
+  SearchGrid grid_;
+  at::Tensor error_;  // [candidates, tiles], summed over the batches
+  int64_t step_ = 0;
+};
+
+class MinErrorEstimator final : public RangeEstimator {
+ public:
+  explicit MinErrorEstimator(const MinErrorGridOptions& options)
+      : RangeEstimator({options.disable_quantization, options.skip_unsupported}),
+        options_(options) {}
+
+  std::string name() const override {
+    return "min_error_grid";
+  }
+  std::string unsupported(const nn::QuantizerImpl& quantizer) const override {
+    if (dynamic_cast<const SupportsRangeBasedOperator*>(&quantizer) != nullptr)
+      return "";
+    return quantizer.describe() + " does not implement ff::nn::SupportsRangeBasedOperator";
+  }
+  std::unique_ptr<EstimatorStep> make_step(RangeSettable&) const override {
+    return std::make_unique<MinErrorStep>(options_);
+  }
+
+ private:
+  MinErrorGridOptions options_;
+};
+
+}  // namespace
+
+at::Tensor mse_error(const at::Tensor& quantized, const at::Tensor& original) {
+  return (quantized - original).pow(2).mean(1);
+}
+
+SearchGridGenerator uniform_search_grid(double absolute_margin, double relative_margin) {
+  return [=](const at::Tensor& rows, bool symmetric, int64_t num_candidates) -> SearchGrid {
+    const at::Tensor max = relative_margin * rows.amax(1) + absolute_margin;
+    const at::Tensor min = relative_margin * rows.amin(1) - absolute_margin;
+    const auto n = static_cast<double>(num_candidates);
+    const at::Tensor steps = at::linspace(1 / n, 1, num_candidates, rows.options());
+    if (min.amin().ge(0).item<bool>()) {
+      const at::Tensor maxes = scaled(steps, max);
+      return {at::zeros_like(maxes), maxes};
+    }
+    if (symmetric) {
+      const at::Tensor maxes = scaled(steps, at::maximum(min.abs(), max.abs()));
+      return {-maxes, maxes};
+    }
+    return asymmetric_grid(relative_margin * min + absolute_margin,
+                           relative_margin * max + absolute_margin, num_candidates);
+  };
+}
+
+std::shared_ptr<RangeEstimator> min_error_grid(const MinErrorGridOptions& options) {
+  TORCH_CHECK_VALUE(options.num_candidates >= 1, "min_error_grid: num_candidates is ",
+                    options.num_candidates, "; expected at least 1.");
+  TORCH_CHECK_VALUE(options.error_function != nullptr && options.search_grid_generator != nullptr,
+                    "min_error_grid: error_function and search_grid_generator must not be empty.");
+  return std::make_shared<MinErrorEstimator>(options);
+}
+
+std::shared_ptr<RangeEstimator> mse_grid(const MinErrorGridOptions& options) {
+  return min_error_grid(options);
+}
+
+}  // namespace ff::range_setting

@@ -1,0 +1,86 @@
+#include "fastforward/range_setting/min_max.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/minimum.h>
+#include <c10/util/Exception.h>
+
+#include <functional>
+#include <optional>
+
+#include "quantization/tile_range.h"
+
+namespace ff::range_setting {
+namespace {
+
+/// How a new batch's range joins what is known.
+using Join = std::function<QuantizationRange(const QuantizationRange& known,
+                                             const QuantizationRange& batch)>;
+
+class MinMaxStep final : public EstimatorStep {
+ public:
+  MinMaxStep(std::string name, std::optional<QuantizationRange> known, Join join)
+      : name_(std::move(name)), known_(std::move(known)), join_(std::move(join)) {}
+
+  void estimate(RangeSettable& quantizer, const at::Tensor& data) override {
+    const QuantizationRange batch = tile_range(name_, data, quantizer.granularity());
+    TORCH_CHECK_VALUE(!known_.has_value() || known_->min.numel() == batch.min.numel(), name_,
+                      ": data of shape ", data.sizes(), " has ", batch.min.numel(), " tiles of ",
+                      quantizer.granularity(), ", but the range so far has ", known_->min.numel(),
+                      "; the number of tiles must stay.");
+    known_ = known_.has_value() ? join_(*known_, batch) : batch;
+    quantizer.set_quantization_range(known_->min, known_->max);
+  }
+
+ private:
+  std::string name_;
+  std::optional<QuantizationRange> known_;
+  Join join_;
+};
+
+class MinMaxEstimator final : public RangeEstimator {
+ public:
+  MinMaxEstimator(std::string name, const EstimatorOptions& options, Join join)
+      : RangeEstimator(options), name_(std::move(name)), join_(std::move(join)) {}
+
+  std::string name() const override {
+    return name_;
+  }
+  std::unique_ptr<EstimatorStep> make_step(RangeSettable& quantizer) const override {
+    std::optional<QuantizationRange> known = quantizer.quantization_range();
+    if (known.has_value())
+      known = {known->min.detach().clone(), known->max.detach().clone()};
+    return std::make_unique<MinMaxStep>(name_, std::move(known), join_);
+  }
+
+ private:
+  std::string name_;
+  Join join_;
+};
+
+}  // namespace
+
+std::shared_ptr<RangeEstimator> running_minmax(const EstimatorOptions& options) {
+  return std::make_shared<MinMaxEstimator>(
+      "running_minmax", options,
+      [](const QuantizationRange& known, const QuantizationRange& batch) {
+        return QuantizationRange{at::minimum(known.min, batch.min),
+                                 at::maximum(known.max, batch.max)};
+      });
+}
+
+std::shared_ptr<RangeEstimator> smoothed_minmax(const SmoothedMinMaxOptions& options) {
+  const double gamma = options.gamma;
+  TORCH_CHECK_VALUE(gamma >= 0 && gamma <= 1, "smoothed_minmax: gamma is ", gamma,
+                    "; expected a value in [0, 1].");
+  return std::make_shared<MinMaxEstimator>(
+      "smoothed_minmax", EstimatorOptions{options.disable_quantization, options.skip_unsupported},
+      [gamma](const QuantizationRange& known, const QuantizationRange& batch) {
+        const auto mix = [&](const at::Tensor& old, const at::Tensor& now) {
+          return gamma * now + (1 - gamma) * old;
+        };
+        return QuantizationRange{mix(known.min, batch.min), mix(known.max, batch.max)};
+      });
+}
+
+}  // namespace ff::range_setting

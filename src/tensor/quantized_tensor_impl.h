@@ -1,0 +1,54 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/DispatchKey.h>
+#include <c10/core/TensorImpl.h>
+
+#include "fastforward/tensor/bound_function.h"
+
+namespace ff {
+
+/// The dispatch key of quantized tensors. LibTorch keeps no key for others' use; this one is above
+/// autograd and above composite operators, and nothing in LibTorch uses it (docs/libtorch.md).
+inline constexpr auto kQuantizedKey = c10::DispatchKey::TESTING_ONLY_GenericWrapper;
+
+/// What a quantized tensor is made of. It has sizes and strides (those of the codes) but no
+/// storage.
+struct QuantizedTensorImpl final : c10::TensorImpl {
+  QuantizedTensorImpl(at::Tensor codes, BoundQuantizationFunction function, at::ScalarType dtype,
+                      at::Tensor carrier);
+
+  const at::Tensor& codes() const {
+    return codes_;
+  }
+  const BoundQuantizationFunction& function() const {
+    return function_;
+  }
+  const at::Tensor& carrier() const {
+    return carrier_;
+  }
+
+  /// The dequantized value; gradients flow through the function, not through the carrier.
+  at::Tensor value() const;
+
+  c10::intrusive_ptr<c10::TensorImpl> shallow_copy_and_detach(
+      const c10::VariableVersion& version_counter,
+      bool allow_tensor_metadata_change) const override;
+  c10::intrusive_ptr<c10::TensorImpl> shallow_copy_and_detach(
+      c10::VariableVersion&& version_counter, bool allow_tensor_metadata_change) const override;
+  void shallow_copy_from(const c10::intrusive_ptr<c10::TensorImpl>& source) override;
+
+ private:
+  at::Tensor codes_;
+  BoundQuantizationFunction function_;
+  at::Tensor carrier_;
+};
+
+/// The implementation of a quantized tensor; null for a plain or undefined one.
+inline const QuantizedTensorImpl* as_quantized(const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.key_set().has(kQuantizedKey))
+    return nullptr;
+  return static_cast<const QuantizedTensorImpl*>(tensor.unsafeGetTensorImpl());
+}
+
+}  // namespace ff

@@ -1,0 +1,185 @@
+#include "tensor/tile_change.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <sstream>
+
+namespace ff {
+namespace {
+
+using Sizes = std::vector<int64_t>;
+
+struct Tiles {
+  Sizes sizes, tile, grid;
+};
+
+template <typename... Parts>
+TileChange refuse(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return {text.str(), {}, {}};
+}
+
+at::Tensor same(const at::Tensor& grid) {
+  return grid;
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::Permute& permute) {
+  Sizes tile;
+  for (const int64_t axis : permute.axes)
+    tile.push_back(old.tile[axis]);
+  return {"", granularity_from_sizes(change.new_sizes, tile),
+          [axes = permute.axes](const at::Tensor& grid) { return grid.permute(axes); }};
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::Slice& slice) {
+  const int64_t axis = slice.axis, block = old.tile[axis];
+  Sizes tile = old.tile;
+  int64_t first = 0, count = 1, step = 1;
+  tile[axis] = slice.length;
+  if (old.grid[axis] > 1) {
+    const bool whole_tiles =
+        slice.step == 1 && slice.start % block == 0 && slice.length % block == 0;
+    const bool in_one_tile =
+        slice.length > 0 &&
+        slice.start / block == (slice.start + (slice.length - 1) * slice.step) / block;
+    if (block == 1) {
+      first = slice.start, count = slice.length, step = slice.step, tile[axis] = 1;
+    } else if (in_one_tile) {
+      first = slice.start / block;
+    } else if (whole_tiles) {
+      first = slice.start / block, count = slice.length / block, tile[axis] = block;
+    } else {
+      return refuse("the ", slice.length, " indices from ", slice.start, " of axis ", axis,
+                    " cut tiles of size ", block);
+    }
+  }
+  if (slice.drop)
+    tile.erase(tile.begin() + axis);
+  return {"", granularity_from_sizes(change.new_sizes, tile), [=](const at::Tensor& grid) {
+            const int64_t end = count == 0 ? first : first + (count - 1) * step + 1;
+            return grid.slice(axis, first, end, step);
+          }};
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::IndexSelect& select) {
+  Sizes tile = old.tile;
+  if (old.grid[select.axis] == 1) {
+    tile[select.axis] = change.new_sizes[select.axis];
+    return {"", granularity_from_sizes(change.new_sizes, tile), same};
+  }
+  if (old.tile[select.axis] != 1) {
+    return refuse("an index_select along axis ", select.axis, " takes tiles of size ",
+                  old.tile[select.axis], " apart");
+  }
+  return {"", granularity_from_sizes(change.new_sizes, tile), [select](const at::Tensor& grid) {
+            return grid.index_select(select.axis, select.index);
+          }};
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::Expand&) {
+  const size_t new_axes = change.new_sizes.size() - old.sizes.size();
+  Sizes tile(change.new_sizes.begin(), change.new_sizes.begin() + new_axes);
+  for (size_t axis = 0; axis < old.sizes.size(); ++axis) {
+    tile.push_back(old.grid[axis] == 1 ? change.new_sizes[new_axes + axis] : old.tile[axis]);
+  }
+  return {"", granularity_from_sizes(change.new_sizes, tile), same};
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::Resize& resize) {
+  Sizes tile = old.tile;
+  for (const int64_t axis : resize.axes) {
+    if (old.grid[axis] != 1)
+      return refuse("the parameters vary along axis ", axis, ", whose size changes");
+    tile[axis] = change.new_sizes[axis];
+  }
+  return {"", granularity_from_sizes(change.new_sizes, tile), same};
+}
+
+// Axes [begin, end) seen as one axis: its block length, or 0 if its tiles are no runs of equal
+// length.
+int64_t flat_block(const Tiles& tiles, size_t begin, size_t end) {
+  int64_t block = 1;
+  bool cut = false;  // an axis further in is cut into tiles: all axes further out must have tiles
+                     // of size 1
+  for (size_t axis = end; axis-- > begin;) {
+    if (tiles.sizes[axis] == 1)
+      continue;
+    if (cut && tiles.tile[axis] != 1)
+      return 0;
+    if (!cut)
+      block *= tiles.tile[axis];
+    if (tiles.tile[axis] != tiles.sizes[axis]) {
+      cut = true;
+      if (tiles.sizes[axis] % tiles.tile[axis] != 0)
+        return 0;
+    }
+  }
+  return block;
+}
+
+// Writes the tiles of axes [begin, end) of the new shape so that, seen as one axis, their block is
+// `block`.
+bool split_block(const Sizes& sizes, size_t begin, size_t end, int64_t block, Sizes& tile) {
+  for (size_t axis = end; axis-- > begin;) {
+    const int64_t here = std::min(block, sizes[axis]);
+    if (here == 0 || sizes[axis] % here != 0 || block % here != 0)
+      return false;
+    tile[axis] = here;
+    block /= here;
+    // A cut axis: everything further out must have tiles of size 1.
+    if (here != sizes[axis] && block != 1)
+      return false;
+  }
+  return block == 1;
+}
+
+TileChange follow(const Tiles& old, const StructuralChange& change,
+                  const StructuralChange::Reshape&) {
+  const Sizes& new_sizes = change.new_sizes;
+  Sizes tile(new_sizes.size());
+  size_t from = 0, to = 0;
+  // Groups of neighbouring axes with equal products; inside a group, the tiles must be runs of the
+  // flat axis.
+  while (from < old.sizes.size() || to < new_sizes.size()) {
+    const size_t first_from = from, first_to = to;
+    int64_t before = 1, after = 1;
+    do {
+      const bool take_old = from < old.sizes.size() && (before <= after || to == new_sizes.size());
+      if (take_old) {
+        before *= old.sizes[from++];
+      } else {
+        after *= new_sizes[to++];
+      }
+    } while (before != after || (from == first_from && to == first_to));
+    const int64_t block = flat_block(old, first_from, from);
+    if (block == 0 || !split_block(new_sizes, first_to, to, block, tile)) {
+      return refuse("tiles of shape ", c10::IntArrayRef(old.tile), " on ",
+                    c10::IntArrayRef(old.sizes), " are no tiles on ", c10::IntArrayRef(new_sizes));
+    }
+  }
+  return {"", granularity_from_sizes(new_sizes, tile), same};
+}
+
+}  // namespace
+
+TileChange change_tiles(const Granularity& granularity, const StructuralChange& change) {
+  if (granularity.is_per_tensor())
+    return {"", granularity, same};
+  const Tiles old = {change.sizes, granularity.tile_size(change.sizes),
+                     granularity.grid_size(change.sizes)};
+  const int64_t elements =
+      std::accumulate(old.sizes.begin(), old.sizes.end(), int64_t{1}, std::multiplies<>());
+  const bool reshape = std::holds_alternative<StructuralChange::Reshape>(change.kind);
+  if (elements == 0 && reshape)
+    return refuse("an empty tensor of several tiles has another shape then");
+  return std::visit([&](const auto& kind) { return follow(old, change, kind); }, change.kind);
+}
+
+}  // namespace ff

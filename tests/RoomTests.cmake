@@ -1,0 +1,78 @@
+include(GoogleTest)
+
+# The instruction sets that tests are run under, and those of them that this machine lacks.
+set(FF_ISAS scalar avx2 avx512)
+set(FF_MISSING_ISAS "")
+if(EXISTS /proc/cpuinfo)
+  file(STRINGS /proc/cpuinfo cpu_flags REGEX "^flags" LIMIT_COUNT 1)
+  foreach(isa_flag avx2:avx2 avx512:avx512dq)
+    string(REPLACE ":" ";" pair ${isa_flag})
+    list(GET pair 0 isa)
+    list(GET pair 1 flag)
+    if(NOT cpu_flags MATCHES " ${flag}( |$)")
+      list(APPEND FF_MISSING_ISAS ${isa})
+    endif()
+  endforeach()
+endif()
+
+# ff_test_program(<name> LABEL <label> SOURCES <file>... [LIBRARIES <library>...])
+#
+# One gtest program in bin/ and one ctest per test case in it. Under sanitizers one ctest for the
+# whole program: starting it takes 0.7 s there, which hundreds of test cases would each pay.
+function(ff_test_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SOURCES;LIBRARIES")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ff_test ${arg_LIBRARIES})
+  ff_use_torch_pch(${name})
+  if(FF_SANITIZE)
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 1500)
+    return()
+  endif()
+  # PRE_TEST: the build does not have to load LibTorch for each program.
+  gtest_discover_tests(${name}
+    DISCOVERY_MODE PRE_TEST
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+endfunction()
+
+# ff_room_tests(<room> <noun>... [PER_ISA <noun>...] [LIBRARIES <library>...])
+#
+# Makes <room>_tests of <room>/<noun>_test.cpp. The nouns after PER_ISA are part of it as well, and
+# are run again as a whole under each FF_ISA, as tests <room>.<isa> with the label per_isa: their
+# test suites must be named <Noun>... in CamelCase.
+function(ff_room_tests room)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PER_ISA;LIBRARIES")
+  set(sources "")
+  foreach(noun ${arg_UNPARSED_ARGUMENTS} ${arg_PER_ISA})
+    list(APPEND sources ${room}/${noun}_test.cpp)
+  endforeach()
+  ff_test_program(${room}_tests LABEL ${room} SOURCES ${sources} LIBRARIES ${arg_LIBRARIES})
+  if(arg_PER_ISA)
+    ff_per_isa(${room}_tests ${arg_PER_ISA})
+  endif()
+endfunction()
+
+# ff_per_isa(<program> <noun>...): runs the suites named after the nouns again for each FF_ISA.
+function(ff_per_isa program)
+  set(filter "")
+  foreach(noun ${ARGN})
+    string(REGEX REPLACE "(^|_)([a-z0-9])" "<\\2>" suite ${noun})
+    string(REGEX MATCHALL "<[a-z0-9]>" initials "${suite}")
+    foreach(initial ${initials})
+      string(TOUPPER ${initial} upper)
+      string(REPLACE ${initial} ${upper} suite ${suite})
+    endforeach()
+    string(REGEX REPLACE "[<>]" "" suite ${suite})
+    string(APPEND filter "*${suite}*.*:")
+  endforeach()
+  foreach(isa ${FF_ISAS})
+    set(test "${program}.${isa}")
+    add_test(NAME ${test} COMMAND ${program} "--gtest_filter=${filter}" --gtest_brief=1)
+    set_tests_properties(${test} PROPERTIES
+      ENVIRONMENT FF_ISA=${isa} LABELS per_isa TIMEOUT 300)
+    if(isa IN_LIST FF_MISSING_ISAS)
+      set_tests_properties(${test} PROPERTIES DISABLED ON)
+    endif()
+  endforeach()
+endfunction()
