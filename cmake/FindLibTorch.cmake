@@ -33,6 +33,9 @@ function(_libtorch_root out)
     # A new default is a new LibTorch: configure again.
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${cache}/libtorch-default")
   endif()
+  if(NOT version)
+    set(version "default")  # The cache is empty; the folder's name is for the error text.
+  endif()
   set(${out} "${cache}/libtorch-${version}/torch" PARENT_SCOPE)
 endfunction()
 

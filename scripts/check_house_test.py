@@ -181,6 +181,7 @@ class PublicNames(unittest.TestCase):
           explicit A(int x);
           ~A() override;
           A(const A&) = delete;
+          A& operator=(A&& other) noexcept;
           void forward(int x = {}) override;
           void last() const final { if (true) { return; } }
           using B::B;

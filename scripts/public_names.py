@@ -104,7 +104,9 @@ def _name_needing_comment(text, scope):
         return None  # A forward declaration; definitions come with their brace.
     operator = _OPERATOR.search(text)
     if operator:
-        return None if _OVERRIDE.search(text) else "operator" + operator.group(1)
+        # Assignment belongs to the class as constructors do.
+        silent = operator.group(1) == "=" or _OVERRIDE.search(text)
+        return None if silent else "operator" + operator.group(1)
     before_value = re.split(r"(?<![=!<>])=(?!=)", flat)[0]
     function = next((f for f in _FUNCTION.finditer(before_value) if f.group(1) not in _NO_NAMES), None)
     if function:

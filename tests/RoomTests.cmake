@@ -31,6 +31,7 @@ function(ff_test_program name)
   endif()
   # PRE_TEST: the build does not have to load LibTorch for each program.
   gtest_discover_tests(${name}
+    TEST_PREFIX "${arg_LABEL}."
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
@@ -39,7 +40,7 @@ endfunction()
 # ff_room_tests(<room> <noun>... [PER_ISA <noun>...] [LIBRARIES <library>...])
 #
 # Makes <room>_tests of <room>/<noun>_test.cpp. The nouns after PER_ISA are part of it as well, and
-# are run again as a whole under each FF_ISA, as tests <room>.<isa> with the label per_isa: their
+# are run again as a whole under each FF_ISA, as tests <room>_tests.<isa> with the label per_isa: their
 # test suites must be named <Noun>... in CamelCase.
 function(ff_room_tests room)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PER_ISA;LIBRARIES")
@@ -57,13 +58,13 @@ endfunction()
 function(ff_per_isa program)
   set(filter "")
   foreach(noun ${ARGN})
-    string(REGEX REPLACE "(^|_)([a-z0-9])" "<\\2>" suite ${noun})
-    string(REGEX MATCHALL "<[a-z0-9]>" initials "${suite}")
+    set(suite "_${noun}")
+    string(REGEX MATCHALL "_[a-z]" initials "${suite}")
     foreach(initial ${initials})
       string(TOUPPER ${initial} upper)
       string(REPLACE ${initial} ${upper} suite ${suite})
     endforeach()
-    string(REGEX REPLACE "[<>]" "" suite ${suite})
+    string(REPLACE "_" "" suite ${suite})
     string(APPEND filter "*${suite}*.*:")
   endforeach()
   foreach(isa ${FF_ISAS})
@@ -75,4 +76,14 @@ function(ff_per_isa program)
       set_tests_properties(${test} PROPERTIES DISABLED ON)
     endif()
   endforeach()
+endfunction()
+
+# ff_use_internals(<program> <part>...): links the library's own objects of private sources, whose
+# names are hidden in the shared library, so that their functions can be tested by themselves. Each
+# <part> is the beginning of a source's path in src/. Objects with public names must not be taken:
+# they would be there twice.
+function(ff_use_internals name)
+  list(JOIN ARGN "|" parts)
+  target_sources(${name} PRIVATE
+    "$<FILTER:$<TARGET_OBJECTS:fastforward>,INCLUDE,fastforward[.]dir/(${parts})>")
 endfunction()

@@ -18,7 +18,8 @@ std::filesystem::path find(const std::filesystem::path& folder, const std::strin
     }
   }
   TORCH_CHECK_VALUE(false, "Fashion-MNIST: '", (folder / (name + ".gz")).string(),
-                    "' is missing; install it with `apt-get install dataset-fashion-mnist`, or name the folder that "
+                    "' is missing; install it with `apt-get install dataset-fashion-mnist`, or "
+                    "name the folder that "
                     "has it with --data DIR");
 }
 
@@ -28,17 +29,20 @@ Dataset load(const std::filesystem::path& folder, const std::string& prefix) {
   const torch::Tensor images = ff::storage::read_idx(images_path);
   const torch::Tensor labels = ff::storage::read_idx(labels_path).to(torch::kLong);
 
-  TORCH_CHECK_VALUE(images.scalar_type() == torch::kByte && images.dim() == 3 && images.size(0) > 0 &&
-                        images.size(1) == 28 && images.size(2) == 28,
-                    "Fashion-MNIST: '", images_path.string(), "' holds ", images.scalar_type(), " ", images.sizes(),
-                    ", expected uint8 [N, 28, 28]");
-  TORCH_CHECK_VALUE(labels.dim() == 1 && labels.size(0) == images.size(0), "Fashion-MNIST: '", labels_path.string(),
-                    "' holds ", labels.sizes(), " labels for ", images.size(0), " images");
+  TORCH_CHECK_VALUE(images.scalar_type() == torch::kByte && images.dim() == 3 &&
+                        images.size(0) > 0 && images.size(1) == 28 && images.size(2) == 28,
+                    "Fashion-MNIST: '", images_path.string(), "' holds ", images.scalar_type(), " ",
+                    images.sizes(), ", expected uint8 [N, 28, 28]");
+  TORCH_CHECK_VALUE(labels.dim() == 1 && labels.size(0) == images.size(0), "Fashion-MNIST: '",
+                    labels_path.string(), "' holds ", labels.sizes(), " labels for ",
+                    images.size(0), " images");
   TORCH_CHECK_VALUE(labels.min().item<int64_t>() >= 0 && labels.max().item<int64_t>() < kNumClasses,
-                    "Fashion-MNIST: '", labels_path.string(), "' holds labels from ", labels.min().item<int64_t>(),
-                    " to ", labels.max().item<int64_t>(), ", expected 0 to ", kNumClasses - 1);
+                    "Fashion-MNIST: '", labels_path.string(), "' holds labels from ",
+                    labels.min().item<int64_t>(), " to ", labels.max().item<int64_t>(),
+                    ", expected 0 to ", kNumClasses - 1);
 
-  const torch::Tensor normalised = images.to(torch::kFloat).div_(255).sub_(kMean).div_(kStandardDeviation);
+  const torch::Tensor normalised =
+      images.to(torch::kFloat).div_(255).sub_(kMean).div_(kStandardDeviation);
   return {normalised.unsqueeze(1), labels};
 }
 

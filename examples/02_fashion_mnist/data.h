@@ -12,8 +12,8 @@ struct Dataset {
   torch::Tensor labels;
 };
 
-/// Fashion-MNIST: 60,000 training and 10,000 test images of clothes in ten classes (Xiao, Rasul, Vollgraf, 2017,
-/// arXiv:1708.07747).
+/// Fashion-MNIST: 60,000 training and 10,000 test images of clothes in ten classes (Xiao, Rasul,
+/// Vollgraf, 2017, arXiv:1708.07747).
 struct FashionMnist {
   /// The grey value 0 after normalisation, for padding.
   static constexpr float kBlack = -0.2860F / 0.3530F;
@@ -25,6 +25,6 @@ struct FashionMnist {
 /// Where Debian's package dataset-fashion-mnist puts its files.
 inline constexpr const char* kFashionMnistFolder = "/usr/share/datasets/fashion-mnist";
 
-/// Loads the four IDX files of Fashion-MNIST, gzip (".gz") or plain, from `folder`. Takes about a second.
-/// Throws c10::ValueError if a file is missing, damaged, or holds something else.
+/// Loads the four IDX files of Fashion-MNIST, gzip (".gz") or plain, from `folder`. Takes about a
+/// second. Throws c10::ValueError if a file is missing, damaged, or holds something else.
 FashionMnist load_fashion_mnist(const std::filesystem::path& folder = kFashionMnistFolder);

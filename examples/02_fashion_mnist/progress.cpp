@@ -12,16 +12,19 @@ constexpr int kBarWidth = 20;
 constexpr std::chrono::milliseconds kTerminalInterval(100);
 constexpr std::chrono::seconds kLogInterval(30);
 
-double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+double seconds_between(std::chrono::steady_clock::time_point from,
+                       std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
 }  // namespace
 
 Progress::Progress(std::string title, int epochs, int64_t images_per_epoch)
-    : Progress(std::move(title), epochs, images_per_epoch, std::cerr, ::isatty(STDERR_FILENO) != 0) {}
+    : Progress(std::move(title), epochs, images_per_epoch, std::cerr,
+               ::isatty(STDERR_FILENO) != 0) {}
 
-Progress::Progress(std::string title, int epochs, int64_t images_per_epoch, std::ostream& out, bool is_terminal)
+Progress::Progress(std::string title, int epochs, int64_t images_per_epoch, std::ostream& out,
+                   bool is_terminal)
     : title_(std::move(title)),
       epochs_(epochs),
       images_per_epoch_(images_per_epoch),
@@ -62,19 +65,22 @@ void Progress::draw() {
 }
 
 std::string Progress::bar() const {
-  const auto filled = static_cast<int>(kBarWidth * std::min(epoch_images_, images_per_epoch_) / images_per_epoch_);
+  const auto filled =
+      static_cast<int>(kBarWidth * std::min(epoch_images_, images_per_epoch_) / images_per_epoch_);
   return title_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "]";
 }
 
 std::string Progress::numbers() const {
   const double elapsed = std::max(seconds_between(start_, last_draw_), 1e-9);
   const double images_per_second = static_cast<double>(images_) / elapsed;
-  const auto images_left = static_cast<double>(std::max<int64_t>(epochs_ * images_per_epoch_ - images_, 0));
+  const auto images_left =
+      static_cast<double>(std::max<int64_t>(epochs_ * images_per_epoch_ - images_, 0));
   const auto seconds_left = static_cast<int64_t>(images_left / images_per_second + 0.5);
   char text[128];
-  std::snprintf(text, sizeof(text), "  epoch %d/%d %3d %%  loss %.4f  %.0f images/s  %lld:%02lld left", epoch_, epochs_,
-                static_cast<int>(100 * epoch_images_ / images_per_epoch_),
-                epoch_loss_ / static_cast<double>(epoch_images_), images_per_second,
-                static_cast<long long>(seconds_left / 60), static_cast<long long>(seconds_left % 60));
+  std::snprintf(
+      text, sizeof(text), "  epoch %d/%d %3d %%  loss %.4f  %.0f images/s  %lld:%02lld left",
+      epoch_, epochs_, static_cast<int>(100 * epoch_images_ / images_per_epoch_),
+      epoch_loss_ / static_cast<double>(epoch_images_), images_per_second,
+      static_cast<long long>(seconds_left / 60), static_cast<long long>(seconds_left % 60));
   return text;
 }

@@ -21,23 +21,32 @@ at::Tensor detach(const at::Tensor& self) {
                                self.scalar_type());
 }
 
+// The argument `name` if the operator has it and it is not None.
+const c10::IValue* find_argument(const OperatorCall& call, const char* name) {
+  const auto index = call.schema().argumentIndexWithName(name);
+  if (!index.has_value() || call[*index].isNone()) {
+    return nullptr;
+  }
+  return &call[*index];
+}
+
 std::optional<at::MemoryFormat> memory_format(const OperatorCall& call) {
-  const c10::IValue& format = call.argument("memory_format");
-  return format.isNone() ? std::nullopt : std::optional(format.toMemoryFormat());
+  std::optional<at::MemoryFormat> format;
+  if (const c10::IValue* value = find_argument(call, "memory_format")) {
+    format = value->toMemoryFormat();
+  }
+  return format;
+}
+
+bool flag(const OperatorCall& call, const char* name) {
+  const c10::IValue* value = find_argument(call, name);
+  return value != nullptr && value->toBool();
 }
 
 at::Tensor clone(const OperatorCall& call) {
   const at::Tensor self = self_of(call);
   return make_quantized_tensor(codes(self).clone(memory_format(call)), bound_function(self).clone(),
                                self.scalar_type(), gradient_carrier(self));
-}
-
-// The argument `name` if the operator has it and it is not None.
-const c10::IValue* find_argument(const OperatorCall& call, const char* name) {
-  const auto index = call.schema().argumentIndexWithName(name);
-  if (!index.has_value() || call[*index].isNone())
-    return nullptr;
-  return &call[*index];
 }
 
 // A change of type gives up the codes, as in FastForward; a change of device moves them.
@@ -53,17 +62,14 @@ at::Tensor convert(const OperatorCall& call) {
     dtype = value->toScalarType();
   if (const c10::IValue* value = find_argument(call, "device"))
     device = value->toDevice();
-  const c10::IValue* format = find_argument(call, "memory_format");
-  const bool copy = find_argument(call, "copy") != nullptr && find_argument(call, "copy")->toBool();
-  const bool non_blocking = find_argument(call, "non_blocking") != nullptr &&
-                            find_argument(call, "non_blocking")->toBool();
-  const auto memory = format == nullptr ? std::nullopt : std::optional(format->toMemoryFormat());
+  const bool non_blocking = flag(call, "non_blocking"), copy = flag(call, "copy");
+  const std::optional<at::MemoryFormat> format = memory_format(call);
   if (dtype != self.scalar_type()) {
     return ff::dequantize(self).to(self.options().device(device).dtype(dtype), non_blocking, copy,
-                                   memory);
+                                   format);
   }
   const at::Tensor codes = ff::codes(self);
-  const at::Tensor moved = codes.to(codes.options().device(device), non_blocking, copy, memory);
+  const at::Tensor moved = codes.to(codes.options().device(device), non_blocking, copy, format);
   if (moved.is_same(codes))
     return self;
   const at::Tensor carrier = gradient_carrier(self);

@@ -1,12 +1,9 @@
 #include "fastforward/quantization/affine.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/round.h>
 #include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
-#include "fastforward/quantization/affine_range.h"
 #include "quantization/affine_grid.h"
 #include "quantization/check.h"
 
@@ -35,16 +32,6 @@ at::Tensor like_parameter(const at::Tensor& gradient, const at::Tensor& paramete
 }
 
 }  // namespace
-
-AffineGrid::AffineGrid(const at::Tensor& scale_, const std::optional<at::Tensor>& offset,
-                       const Granularity& granularity_, int64_t num_bits_, at::ScalarType type)
-    : scale(scale_.detach().to(type).reshape({-1}).contiguous()),
-      z(offset.has_value() ? at::round(offset->detach().to(type).reshape({-1})).contiguous()
-                           : at::zeros_like(scale)),
-      granularity(granularity_),
-      num_bits(num_bits_),
-      low(static_cast<double>(integer_minimum(num_bits_))),
-      high(static_cast<double>(integer_maximum(num_bits_))) {}
 
 at::Tensor AffineQuantizationFunction::quantize(torch::autograd::AutogradContext* ctx,
                                                 const at::Tensor& data, const at::Tensor& scale,

@@ -23,7 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& path, const std::string& what, int error) {
-  TORCH_CHECK(false, "write_file_atomically: '", path.string(), "': ", what, ": ", std::strerror(error));
+  TORCH_CHECK(false, "write_file_atomically: '", path.string(), "': ", what, ": ",
+              std::strerror(error));
 }
 
 class FileDescriptor {
@@ -35,15 +36,19 @@ class FileDescriptor {
       ::close(value_);
     }
   }
-  int get() const { return value_; }
-  int close() { return ::close(std::exchange(value_, -1)); }
+  int get() const {
+    return value_;
+  }
+  int close() {
+    return ::close(std::exchange(value_, -1));
+  }
 
  private:
   int value_;
 };
 
-// The file that is written: links followed, and what is not a regular file refused. Renaming over a device such as
-// /dev/null would replace it for the whole machine.
+// The file that is written: links followed, and what is not a regular file refused. Renaming over a
+// device such as /dev/null would replace it for the whole machine.
 fs::path resolve(const fs::path& path) {
   std::error_code error;
   fs::path target = path;
@@ -55,8 +60,11 @@ fs::path resolve(const fs::path& path) {
   }
   const fs::file_status status = fs::status(target, error);
   const bool is_free = !target.filename().empty() && !fs::exists(status);
-  TORCH_CHECK(is_free || fs::is_regular_file(status), "write_file_atomically: '", path.string(), "' ",
-              fs::is_directory(status) ? "is a folder" : fs::exists(status) ? "is a special file" : "names no file",
+  TORCH_CHECK(is_free || fs::is_regular_file(status), "write_file_atomically: '", path.string(),
+              "' ",
+              fs::is_directory(status) ? "is a folder"
+              : fs::exists(status)     ? "is a special file"
+                                       : "names no file",
               "; expected a regular file or a name that is free");
   return target;
 }
@@ -73,7 +81,8 @@ FileDescriptor open_folder(const fs::path& target) {
 // A temporary file next to the target, removed again unless it is renamed.
 class TemporaryFile {
  public:
-  TemporaryFile(const fs::path& target, int folder) : target_(target), folder_(folder), file_(create()) {}
+  TemporaryFile(const fs::path& target, int folder)
+      : target_(target), folder_(folder), file_(create()) {}
   ~TemporaryFile() {
     if (!renamed_) {
       ::unlinkat(folder_, name_.c_str(), 0);
@@ -82,7 +91,9 @@ class TemporaryFile {
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
-  int descriptor() const { return file_.get(); }
+  int descriptor() const {
+    return file_.get();
+  }
 
   void flush() {
     if (::fsync(file_.get()) != 0) {
@@ -133,7 +144,8 @@ class TemporaryFile {
 void flush_folder(const fs::path& target, int folder) {
   // EINVAL: a file system whose folders need no flush.
   if (::fsync(folder) != 0 && errno != EINVAL) {
-    fail(target, "the new file is in place, but its folder could not be flushed to the disk", errno);
+    fail(target, "the new file is in place, but its folder could not be flushed to the disk",
+         errno);
   }
 }
 
@@ -161,7 +173,8 @@ void write_file_atomically(const fs::path& path, const std::function<void(std::o
 
 void write_file_atomically(const fs::path& path, std::span<const std::byte> bytes) {
   write_file_atomically(path, [bytes](std::ostream& out) {
-    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
   });
 }
 

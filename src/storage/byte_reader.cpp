@@ -16,7 +16,8 @@ constexpr int kGzipWindowBits = 15 + 16;
 
 }  // namespace
 
-ByteReader::ByteReader(std::istream& in, std::uint64_t stream_bytes) : in_(in), stream_bytes_(stream_bytes) {
+ByteReader::ByteReader(std::istream& in, std::uint64_t stream_bytes)
+    : in_(in), stream_bytes_(stream_bytes) {
   fill();
   is_gzip_ = rest_.size() >= 2 && rest_[0] == std::byte{0x1f} && rest_[1] == std::byte{0x8b};
   if (is_gzip_ && inflateInit2(&inflater_, kGzipWindowBits) != Z_OK) {
@@ -30,7 +31,9 @@ ByteReader::~ByteReader() {
   }
 }
 
-std::size_t ByteReader::read(std::span<std::byte> out) { return is_gzip_ ? read_gzip(out) : read_plain(out); }
+std::size_t ByteReader::read(std::span<std::byte> out) {
+  return is_gzip_ ? read_gzip(out) : read_plain(out);
+}
 
 std::uint64_t ByteReader::max_bytes() const {
   if (!is_gzip_) {
@@ -78,7 +81,8 @@ std::size_t ByteReader::read_gzip(std::span<std::byte> out) {
       inflateReset(&inflater_);
       member_ended_ = false;
     }
-    const auto room = static_cast<uInt>(std::min<std::size_t>(out.size() - done, std::numeric_limits<uInt>::max()));
+    const auto room = static_cast<uInt>(
+        std::min<std::size_t>(out.size() - done, std::numeric_limits<uInt>::max()));
     inflater_.next_in = reinterpret_cast<Bytef*>(rest_.data());
     inflater_.avail_in = static_cast<uInt>(rest_.size());
     inflater_.next_out = reinterpret_cast<Bytef*>(out.data() + done);
@@ -95,7 +99,8 @@ std::size_t ByteReader::read_gzip(std::span<std::byte> out) {
 }
 
 void ByteReader::fail_gzip(const char* what) const {
-  throw ReadError("byte " + std::to_string(taken_bytes_ - rest_.size()) + " of the compressed file: " + what +
+  throw ReadError("byte " + std::to_string(taken_bytes_ - rest_.size()) +
+                  " of the compressed file: " + what +
                   "; expected whole gzip data and nothing after it");
 }
 

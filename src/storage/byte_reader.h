@@ -12,15 +12,17 @@
 // No LibTorch here: the fuzzers build this file alone.
 namespace ff::storage {
 
-/// What is wrong with the bytes of a file, and at which byte. The public function that catches it adds the file's name.
+/// What is wrong with the bytes of a file, and at which byte. The public function that catches it
+/// adds the file's name.
 class ReadError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Gives the bytes of a stream in order, inflated where the stream starts with gzip's magic bytes (RFC 1952; several
-/// members one after another are one file). Memory use is constant; nothing is inflated that was not asked for.
-/// Throws ReadError on damaged gzip data and where the stream itself fails.
+/// Gives the bytes of a stream in order, inflated where the stream starts with gzip's magic bytes
+/// (RFC 1952; several members one after another are one file). Memory use is constant; nothing is
+/// inflated that was not asked for. Throws ReadError on damaged gzip data and where the stream
+/// itself fails.
 class ByteReader {
  public:
   /// Reads from the start of `in`, which holds `stream_bytes` bytes and must outlive the reader.
@@ -29,15 +31,18 @@ class ByteReader {
   ByteReader(const ByteReader&) = delete;
   ByteReader& operator=(const ByteReader&) = delete;
 
-  /// Fills `out` and returns how many bytes came: fewer than out.size() only at the end of the data. At that end the
-  /// checksum of gzip data has been verified.
+  /// Fills `out` and returns how many bytes came: fewer than out.size() only at the end of the
+  /// data. At that end the checksum of gzip data has been verified.
   std::size_t read(std::span<std::byte> out);
 
   /// True if the stream is gzip.
-  bool is_gzip() const { return is_gzip_; }
+  bool is_gzip() const {
+    return is_gzip_;
+  }
 
-  /// The most bytes that read() can give in all: the stream's own size, for gzip the size times deflate's highest
-  /// ratio. A format that announces more than this is wrong, and known to be so before any memory is set aside.
+  /// The most bytes that read() can give in all: the stream's own size, for gzip the size times
+  /// deflate's highest ratio. A format that announces more than this is wrong, and known to be so
+  /// before any memory is set aside.
   std::uint64_t max_bytes() const;
 
  private:

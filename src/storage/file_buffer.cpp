@@ -48,13 +48,18 @@ std::streamsize FileBuffer::xsputn(const char* data, std::streamsize count) {
   return write_pending() && write_all(data, count) ? count : 0;
 }
 
-int FileBuffer::sync() { return write_pending() ? 0 : -1; }
+int FileBuffer::sync() {
+  return write_pending() ? 0 : -1;
+}
 
-FileBuffer::pos_type FileBuffer::seekoff(off_type offset, std::ios_base::seekdir from, std::ios_base::openmode which) {
+FileBuffer::pos_type FileBuffer::seekoff(off_type offset, std::ios_base::seekdir from,
+                                         std::ios_base::openmode which) {
   if ((which & std::ios_base::out) == 0 || !write_pending()) {
     return pos_type(off_type(-1));
   }
-  const int whence = from == std::ios_base::beg ? SEEK_SET : from == std::ios_base::cur ? SEEK_CUR : SEEK_END;
+  const int whence = from == std::ios_base::beg   ? SEEK_SET
+                     : from == std::ios_base::cur ? SEEK_CUR
+                                                  : SEEK_END;
   return pos_type(::lseek(descriptor_, offset, whence));
 }
 

@@ -36,7 +36,8 @@ at::ScalarType dtype_of(IdxType type) {
 at::Tensor read_tensor(ByteReader& reader) {
   const IdxHeader header = read_idx_header(reader);
   at::Tensor data = at::empty(header.sizes, at::TensorOptions().dtype(dtype_of(header.type)));
-  const std::span<std::byte> payload(static_cast<std::byte*>(data.mutable_data_ptr()), header.payload_bytes);
+  const std::span<std::byte> payload(static_cast<std::byte*>(data.mutable_data_ptr()),
+                                     header.payload_bytes);
   read_idx_payload(reader, header, payload);
   return data;
 }
@@ -46,23 +47,25 @@ at::Tensor read_tensor(ByteReader& reader) {
 at::Tensor read_idx(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
-  TORCH_CHECK_VALUE(std::filesystem::exists(status), "read_idx: '", path.string(), "' cannot be opened: ",
-                    error.message(), "; expected an IDX file, plain or gzip");
+  TORCH_CHECK_VALUE(std::filesystem::exists(status), "read_idx: '", path.string(),
+                    "' cannot be opened: ", error.message(),
+                    "; expected an IDX file, plain or gzip");
   TORCH_CHECK_VALUE(std::filesystem::is_regular_file(status), "read_idx: '", path.string(),
                     "' is not a regular file; expected an IDX file, plain or gzip");
   errno = 0;
   std::ifstream stream(path, std::ios::binary);
   const std::uintmax_t stream_bytes = std::filesystem::file_size(path, error);
-  TORCH_CHECK_VALUE(stream.is_open() && !error, "read_idx: '", path.string(), "' cannot be opened: ",
-                    error ? error.message() : std::strerror(errno));
+  TORCH_CHECK_VALUE(stream.is_open() && !error, "read_idx: '", path.string(),
+                    "' cannot be opened: ", error ? error.message() : std::strerror(errno));
   std::optional<ByteReader> reader;
   try {
     reader.emplace(stream, stream_bytes);
     return read_tensor(*reader);
   } catch (const ReadError& read_error) {
     const bool is_gzip = reader.has_value() && reader->is_gzip();
-    TORCH_CHECK_VALUE(false, "read_idx: '", path.string(), "'", is_gzip ? " (gzip; bytes are counted inflated)" : "",
-                      ": ", read_error.what());
+    TORCH_CHECK_VALUE(false, "read_idx: '", path.string(), "'",
+                      is_gzip ? " (gzip; bytes are counted inflated)" : "", ": ",
+                      read_error.what());
   }
 }
 

@@ -58,7 +58,8 @@ void check_announced(const ByteReader& reader, const IdxHeader& header) {
   // Both terms are below 2^63 and 2^9: the sum cannot overflow.
   const std::uint64_t announced = header.header_bytes + header.payload_bytes;
   if (announced > reader.max_bytes()) {
-    fail(kIdxPreambleBytes, "the header announces " + size_text(header) + ", " + std::to_string(announced) +
+    fail(kIdxPreambleBytes, "the header announces " + size_text(header) + ", " +
+                                std::to_string(announced) +
                                 " bytes with the header, but the file " +
                                 (reader.is_gzip() ? "can inflate to at most " : "has ") +
                                 std::to_string(reader.max_bytes()) + " bytes");
@@ -88,7 +89,8 @@ std::size_t idx_header_bytes(std::span<const std::byte> preamble) {
   }
   if (bytes_of(at(2)) == 0) {
     fail(2, "the type code is " + hex(at(2)) +
-                ", expected 0x08 (uint8), 0x09 (int8), 0x0B (int16), 0x0C (int32), 0x0D (float32) or 0x0E (float64)");
+                ", expected 0x08 (uint8), 0x09 (int8), 0x0B (int16), 0x0C (int32), 0x0D (float32) "
+                "or 0x0E (float64)");
   }
   if (at(3) > kMaxDimensions) {
     fail(3, "the header announces " + std::to_string(at(3)) + " dimensions, expected at most " +
@@ -101,8 +103,8 @@ IdxHeader parse_idx_header(std::span<const std::byte> bytes) {
   IdxHeader header;
   header.header_bytes = idx_header_bytes(bytes);
   if (bytes.size() < header.header_bytes) {
-    fail(bytes.size(),
-         "the file ends inside its header, which needs " + std::to_string(header.header_bytes) + " bytes");
+    fail(bytes.size(), "the file ends inside its header, which needs " +
+                           std::to_string(header.header_bytes) + " bytes");
   }
   header.type = static_cast<IdxType>(bytes[2]);
   header.element_bytes = bytes_of(std::to_integer<unsigned>(bytes[2]));
@@ -116,8 +118,8 @@ IdxHeader parse_idx_header(std::span<const std::byte> bytes) {
     header.sizes.push_back(static_cast<std::int64_t>(size));
     is_empty = is_empty || size == 0;
     if (product > kLimit / std::max<std::uint64_t>(size, 1)) {
-      fail(offset, "dimension " + std::to_string(header.sizes.size() - 1) + " has size " + std::to_string(size) +
-                       ", which makes the data larger than 2^63 - 1 bytes");
+      fail(offset, "dimension " + std::to_string(header.sizes.size() - 1) + " has size " +
+                       std::to_string(size) + ", which makes the data larger than 2^63 - 1 bytes");
     }
     product *= std::max<std::uint64_t>(size, 1);
   }
@@ -139,14 +141,14 @@ IdxHeader read_idx_header(ByteReader& reader) {
 void read_idx_payload(ByteReader& reader, const IdxHeader& header, std::span<std::byte> payload) {
   const std::size_t count = reader.read(payload);
   if (count < payload.size()) {
-    fail(header.header_bytes + count, "the data end after " + std::to_string(count) + " of " +
-                                          std::to_string(payload.size()) + " bytes that the header announces as " +
-                                          size_text(header));
+    fail(header.header_bytes + count,
+         "the data end after " + std::to_string(count) + " of " + std::to_string(payload.size()) +
+             " bytes that the header announces as " + size_text(header));
   }
   std::byte extra;
   if (reader.read({&extra, 1}) != 0) {
-    fail(header.header_bytes + count, "expected the end of the data after " + size_text(header) +
-                                          ", but more bytes follow");
+    fail(header.header_bytes + count,
+         "expected the end of the data after " + size_text(header) + ", but more bytes follow");
   }
   if constexpr (std::endian::native == std::endian::little) {
     if (header.element_bytes > 1) {

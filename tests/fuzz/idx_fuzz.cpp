@@ -1,10 +1,13 @@
-// libFuzzer target of the IDX parser, plain and gzip. It needs no LibTorch. From the project's folder:
+// libFuzzer target of the IDX parser, plain and gzip. It needs no LibTorch. From the project's
+// folder:
 //
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc \
-//     tests/fuzz/idx_fuzz.cpp src/storage/idx_format.cpp src/storage/byte_reader.cpp -lz -o build/idx_fuzz
-//   build/idx_fuzz -max_len=4096 -max_total_time=300 build/idx_corpus tests/fuzz/corpus/idx
+//   mkdir -p build/idx_corpus
+//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -o build/idx_fuzz \
+//     tests/fuzz/idx_fuzz.cpp src/storage/idx_format.cpp src/storage/byte_reader.cpp -lz
+//   UBSAN_OPTIONS=halt_on_error=1 build/idx_fuzz -max_len=4096 -max_total_time=300 \
+//     build/idx_corpus tests/fuzz/corpus/idx
 //
-// New inputs go to the first folder (make it before), the second one is only read.
+// New inputs go to the first folder of the last command, the second one is only read.
 
 #include "storage/idx_format.h"
 
@@ -36,7 +39,8 @@ std::optional<std::vector<std::byte>> read_file(const std::string& bytes) {
   try {
     ByteReader reader(stream, bytes.size());
     const IdxHeader header = ff::storage::read_idx_header(reader);
-    require(header.payload_bytes <= reader.max_bytes(), "memory is set aside only for bytes that can come");
+    require(header.payload_bytes <= reader.max_bytes(),
+            "memory is set aside only for bytes that can come");
     std::vector<std::byte> payload(header.payload_bytes);
     ff::storage::read_idx_payload(reader, header, payload);
     return payload;
@@ -48,7 +52,8 @@ std::optional<std::vector<std::byte>> read_file(const std::string& bytes) {
 
 std::string gzip(const std::string& bytes) {
   z_stream deflater = {};
-  require(deflateInit2(&deflater, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK, "deflate starts");
+  require(deflateInit2(&deflater, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK,
+          "deflate starts");
   std::string out(deflateBound(&deflater, bytes.size()), '\0');
   deflater.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   deflater.avail_in = static_cast<uInt>(bytes.size());
@@ -69,7 +74,8 @@ void check_header(std::span<const std::byte> bytes) {
     for (const std::int64_t size : header.sizes) {
       product *= static_cast<long double>(size);
     }
-    require(product == static_cast<long double>(header.payload_bytes), "the product of the sizes is exact");
+    require(product == static_cast<long double>(header.payload_bytes),
+            "the product of the sizes is exact");
   } catch (const ReadError&) {
   }
 }

@@ -30,7 +30,7 @@ struct Case {
 /// All cases of a family, NAME.json and NAME.safetensors in `folder`.
 std::vector<Case> read_family(const std::filesystem::path& folder, const std::string& name);
 
-/// True if shape, type and every bit are equal.
+/// True if shape, type and every bit are equal, but for the sign of zeros (docs/numerics.md).
 bool same_bits(const torch::Tensor& ours, const torch::Tensor& expected);
 
 /// True if all integers are equal, whatever the types.

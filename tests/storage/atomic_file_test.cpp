@@ -32,10 +32,13 @@ class AtomicFile : public ::testing::Test {
     fs::create_directories(folder_);
     path_ = folder_ / "state.bin";
   }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override {
+    fs::remove_all(folder_);
+  }
 
   std::size_t files_in_folder() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
 
   fs::path folder_;
@@ -153,7 +156,8 @@ TEST_F(AtomicFile, KeepsTheOldFileWhenTheStreamFailed) {
     write_file_atomically(path_, [](std::ostream& out) { out.setstate(std::ios::failbit); });
     FAIL() << "no error";
   } catch (const c10::Error& error) {
-    expect_part(error.what_without_backtrace(), "': the writer left its stream in a failed state; the file was not changed");
+    expect_part(error.what_without_backtrace(),
+                "': the writer left its stream in a failed state; the file was not changed");
   }
   EXPECT_EQ(content(path_), "old");
   EXPECT_EQ(files_in_folder(), 1U);
@@ -161,8 +165,9 @@ TEST_F(AtomicFile, KeepsTheOldFileWhenTheStreamFailed) {
 
 TEST_F(AtomicFile, SaysWhyThereIsNoFolder) {
   EXPECT_EQ(error_of(folder_ / "absent" / "state.bin"),
-            "write_file_atomically: '" + (folder_ / "absent" / "state.bin").string() + "': the folder '" +
-                (folder_ / "absent").string() + "' cannot be opened: No such file or directory");
+            "write_file_atomically: '" + (folder_ / "absent" / "state.bin").string() +
+                "': the folder '" + (folder_ / "absent").string() +
+                "' cannot be opened: No such file or directory");
   write_text(path_, "a file");
   expect_part(error_of(path_ / "state.bin"), "cannot be opened: Not a directory");
 }
@@ -173,7 +178,8 @@ TEST_F(AtomicFile, RefusesWhatIsNoRegularFile) {
   expect_part(error_of("/dev/null"), "'/dev/null' is a special file; expected");
   expect_part(error_of(""), "'' names no file; expected");
   fs::create_symlink(folder_ / "absent", folder_ / "link");
-  expect_part(error_of(folder_ / "link"), "the symbolic link cannot be followed: No such file or directory");
+  expect_part(error_of(folder_ / "link"),
+              "the symbolic link cannot be followed: No such file or directory");
 }
 
 TEST_F(AtomicFile, SaysThatTheFolderMayNotBeWritten) {
@@ -228,7 +234,8 @@ TEST_F(AtomicFile, IsOldOrNewAndWholeWhenTheWriterIsKilled) {
     if (child == 0) {
       write_for_ever(path_, kSize);
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, 15000)(generator)));
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(std::uniform_int_distribution(0, 15000)(generator)));
     ASSERT_EQ(::kill(child, SIGKILL), 0);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
