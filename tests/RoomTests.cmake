@@ -85,5 +85,6 @@ endfunction()
 function(ff_use_internals name)
   list(JOIN ARGN "|" parts)
   target_sources(${name} PRIVATE
-    "$<FILTER:$<TARGET_OBJECTS:fastforward>,INCLUDE,fastforward[.]dir/(${parts})>")
+    "$<FILTER:$<TARGET_OBJECTS:fastforward>,INCLUDE,fastforward[.]dir/[./]*(${parts})>")
+  target_link_libraries(${name} PRIVATE $<LINK_ONLY:LibTorch::OpenMP>)
 endfunction()

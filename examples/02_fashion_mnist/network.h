@@ -3,13 +3,15 @@
 #include <torch/torch.h>
 
 #include <fastforward/fastforward.h>
+
 #include <vector>
 
 /// How many bits a network computes with.
 struct Bits {
   /// Bits of all weights, one scale for each output channel.
   int64_t weights = 8;
-  /// Bits of all activations, one scale and offset for each tensor. The images keep 8, as they come.
+  /// Bits of all activations, one scale and offset for each tensor. The images keep 8, as they
+  /// come.
   int64_t activations = 8;
 };
 
@@ -27,8 +29,9 @@ class ConvBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvBlock);
 
-/// A network of 243,050 weights for 28 x 28 grey images and ten classes, with a quantizer at each weight and each
-/// activation. Whether they are on is the caller's choice (ff::disable_quantization).
+/// A network of 243,050 weights for 28 x 28 grey images and ten classes, with a quantizer at each
+/// weight and each activation. Whether they are on is the caller's choice
+/// (ff::disable_quantization).
 class NetworkImpl : public torch::nn::Module {
  public:
   explicit NetworkImpl(Bits bits);
@@ -49,5 +52,6 @@ class NetworkImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Network);
 
-/// Copies the weights, batch-norm statistics and whatever else has an equal name and shape, but no quantizer's range.
+/// Copies the weights, batch-norm statistics and whatever else has an equal name and shape, but no
+/// quantizer's range.
 void copy_weights(const Network& from, Network& to);

@@ -25,6 +25,8 @@
 #include "fastforward/range_setting/estimator.h"
 #include "fastforward/range_setting/min_error.h"
 #include "fastforward/range_setting/min_max.h"
+#include "fastforward/storage/atomic_file.h"
+#include "fastforward/storage/idx.h"
 #include "fastforward/tensor/bound_function.h"
 #include "fastforward/tensor/granularity.h"
 #include "fastforward/tensor/quantized_tensor.h"

@@ -82,7 +82,7 @@ NaiveAffine naive_affine_of(const torch::Tensor& data, const torch::Tensor& scal
     doffset[j] += clipped ? g[i] * s : T{0};
   }
   const auto tensor = [&](const auto& list, at::IntArrayRef shape) {
-    return torch::tensor(list).reshape(shape);
+    return torch::tensor(list, torch::kDouble).reshape(shape);  // holds every float and code
   };
   return {tensor(codes, data.sizes()).to(torch::kLong), tensor(values, data.sizes()).to(type),
           tensor(dx, data.sizes()).to(type), tensor(dscale, scale.sizes()).to(type),

@@ -19,7 +19,7 @@ Sizes moved(const ff::TileChange& change, const ff::Granularity& old, const Chan
   const Sizes grid = old.grid_size(what.sizes);
   const torch::Tensor parameters =
       torch::arange(old.parameter_dimensionality(what.sizes)).reshape(grid);
-  const torch::Tensor now = change.move_parameters(parameters).reshape({-1});
+  const torch::Tensor now = change.move_parameters(parameters).reshape({-1}).contiguous();
   EXPECT_EQ(now.numel(), change.granularity.parameter_dimensionality(what.new_sizes));
   return {now.const_data_ptr<int64_t>(), now.const_data_ptr<int64_t>() + now.numel()};
 }

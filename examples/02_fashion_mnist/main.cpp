@@ -1,0 +1,171 @@
+// Trains a network on Fashion-MNIST in float, quantizes it to 8, 4 and 2 bits, and repairs the loss
+// by training.
+
+#include <malloc.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "data.h"
+#include "network.h"
+#include "table.h"
+#include "training.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace rs = ff::range_setting;
+
+struct Arguments {
+  fs::path data = kFashionMnistFolder;
+  fs::path json;
+  fs::path cache;
+  int epochs = 8;
+  int quantized_epochs = 2;
+  uint64_t seed = 1;
+  int threads = 0;
+  bool retrain = false;
+};
+
+fs::path default_cache() {
+  const char *cache = std::getenv("FF_CACHE"), *home = std::getenv("HOME");
+  return cache != nullptr  ? fs::path(cache)
+         : home != nullptr ? fs::path(home) / ".cache" / "fastforward"
+                           : fs::path(".");
+}
+
+// Large tensors come from memory that is kept, not from fresh pages at each operator: a third of
+// the time.
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
+// The float network, from the cache if it was trained before in the same way.
+Network float_network(const Arguments& arguments, const FashionMnist& data, Table& table) {
+  torch::manual_seed(arguments.seed);
+  Network network(Bits{});
+  const fs::path file = arguments.cache / "models" /
+                        ("fashion_mnist-1-seed" + std::to_string(arguments.seed) + "-epochs" +
+                         std::to_string(arguments.epochs) + ".pt");
+  const Stopwatch watch;
+  if (fs::exists(file) && !arguments.retrain) {
+    torch::load(network, file.string());
+    std::cout << "float weights from " << file.string() << " (--retrain trains them again)\n";
+  } else {
+    train_float(network, data.train, {.title = "float", .epochs = arguments.epochs});
+    fs::create_directories(file.parent_path());
+    ff::storage::write_file_atomically(file, [&](std::ostream& out) { torch::save(network, out); });
+  }
+  const ff::DisableQuantization off(network);
+  table.add("float", accuracy(network, data.test), watch.seconds());
+  return network;
+}
+
+// Sets the ranges of all quantizers from the weights and 512 training images.
+void calibrate(Network& network, const Dataset& data,
+               const std::shared_ptr<rs::RangeEstimator>& estimator) {
+  const torch::NoGradGuard no_grad;
+  network->eval();
+  const auto estimation = ff::estimate_ranges(network, estimator);
+  for (const torch::Tensor& images : data.images.narrow(0, 0, 512).split(256)) {
+    network(images);
+  }
+}
+
+std::shared_ptr<rs::RangeEstimator> min_max() {
+  return rs::running_minmax({.disable_quantization = true});
+}
+
+// Weights are about 0.1: without the default margin of 0.5 all candidates lie where they are
+// needed.
+std::shared_ptr<rs::RangeEstimator> mse_grid() {
+  return rs::mse_grid(
+      {.search_grid_generator = rs::uniform_search_grid(0.0, 1.0), .disable_quantization = true});
+}
+
+Network quantized(const Network& trained, const Dataset& data, Bits bits,
+                  const std::shared_ptr<rs::RangeEstimator>& estimator) {
+  Network network(bits);
+  copy_weights(trained, network);
+  calibrate(network, data, estimator);
+  return network;
+}
+
+void run(const Arguments& arguments) {
+  const FashionMnist data = load_fashion_mnist(arguments.data);
+  Table table;
+  const Network trained = float_network(arguments, data, table);
+
+  const auto add = [&](const std::string& name, Bits bits,
+                       const std::shared_ptr<rs::RangeEstimator>& estimator) {
+    const Stopwatch watch;
+    Network network = quantized(trained, data.train, bits, estimator);
+    table.add(name, accuracy(network, data.test), watch.seconds());
+    return network;
+  };
+  add("W8A8 min-max", {8, 8}, min_max());
+  add("W4A8 min-max", {4, 8}, min_max());
+  add("W4A8 mse_grid", {4, 8}, mse_grid());
+  Network w4a4 = add("W4A4 mse_grid", {4, 4}, mse_grid());
+  Network w2a4 = add("W2A4 mse_grid", {2, 4}, mse_grid());
+
+  const auto repair = [&](const std::string& name, Network& network) {
+    const Stopwatch watch;
+    torch::manual_seed(arguments.seed);
+    train_quantized(network, data.train,
+                    {.title = name,
+                     .epochs = arguments.quantized_epochs,
+                     .learning_rate = 1e-3,
+                     .quantizer_learning_rate = 1e-4});
+    table.add(name + " trained", accuracy(network, data.test), watch.seconds());
+  };
+  repair("W4A4", w4a4);
+  repair("W2A4", w2a4);
+
+  std::cout << "\n" << table;
+  if (!arguments.json.empty()) {
+    ff::storage::write_file_atomically(arguments.json,
+                                       [&](std::ostream& out) { out << table.json(); });
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  arguments.cache = default_cache();
+  CLI::App app("Fashion-MNIST: train, quantize, repair");
+  app.add_option("--epochs", arguments.epochs, "epochs of the float training")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--quantized-epochs", arguments.quantized_epochs,
+                 "epochs of each training with quantizers")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", arguments.seed, "of weights and batches")->capture_default_str();
+  app.add_option("--threads", arguments.threads, "0: LibTorch's choice")->capture_default_str();
+  app.add_option("--data", arguments.data, "folder of the four IDX files")->capture_default_str();
+  app.add_option("--cache", arguments.cache, "folder for trained weights")->capture_default_str();
+  app.add_option("--json", arguments.json, "write the table to this file as well");
+  app.add_flag("--retrain", arguments.retrain,
+               "train the float network even if it is in the cache");
+  CLI11_PARSE(app, argc, argv);
+  keep_memory();
+  if (arguments.threads > 0) {
+    torch::set_num_threads(arguments.threads);
+  }
+  try {
+    run(arguments);
+  } catch (const c10::Error& error) {
+    std::cerr << "fashion_mnist: " << error.msg() << "\n";
+    return 1;
+  } catch (const std::exception& error) {
+    std::cerr << "fashion_mnist: " << error.what() << "\n";
+    return 1;
+  }
+  return 0;
+}

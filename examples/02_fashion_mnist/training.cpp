@@ -1,0 +1,106 @@
+#include "training.h"
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <numbers>
+
+#include "progress.h"
+
+namespace {
+
+using Optimizer = torch::optim::Optimizer;
+
+// From 1/25 up to 1 in the first quarter, then down to 0, along cosines.
+double one_cycle(double progress) {
+  constexpr double kWarm = 0.25;
+  if (progress < kWarm) {
+    return 0.04 + 0.96 * (1 - std::cos(std::numbers::pi * progress / kWarm)) / 2;
+  }
+  return (1 + std::cos(std::numbers::pi * (progress - kWarm) / (1 - kWarm))) / 2 + 1e-4;
+}
+
+torch::Tensor mirror_half(const torch::Tensor& images) {
+  return torch::where(torch::rand({images.size(0), 1, 1, 1}) < 0.5, images, images.flip(3));
+}
+
+// Runs the steps of a training; `highest` are the learning rates of the optimizer's groups.
+void run(Network& network, const Dataset& data, const TrainingOptions& options,
+         Optimizer& optimizer, const std::vector<double>& highest) {
+  const int64_t count = data.images.size(0), steps = count / options.batch;
+  Progress progress(options.title, options.epochs, steps * options.batch);
+  network->train();
+  torch::Tensor order;
+  for (int64_t step = 0; step < steps * options.epochs; ++step) {
+    if (step % steps == 0) {
+      order = torch::randperm(count);
+    }
+    const double factor = one_cycle(static_cast<double>(step) / (steps * options.epochs));
+    for (size_t i = 0; i < highest.size(); ++i) {
+      optimizer.param_groups()[i].options().set_lr(highest[i] * factor);
+    }
+    const torch::Tensor index = order.narrow(0, step % steps * options.batch, options.batch);
+    const torch::Tensor images = mirror_half(data.images.index_select(0, index));
+    const torch::Tensor loss =
+        torch::cross_entropy_loss(network(images), data.labels.index_select(0, index));
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step();
+    progress.advance(options.batch, loss.item<double>());
+  }
+  network->eval();
+}
+
+struct Parameters {
+  std::vector<torch::Tensor> weights, others, quantizers;
+};
+
+Parameters sort_parameters(Network& network) {
+  Parameters sorted;
+  for (const auto& parameter : network->named_parameters()) {
+    const bool of_quantizer = parameter.key().find("quantizer") != std::string::npos;
+    auto& group = of_quantizer                  ? sorted.quantizers
+                  : parameter.value().dim() > 1 ? sorted.weights
+                                                : sorted.others;
+    group.push_back(parameter.value());
+  }
+  return sorted;
+}
+
+}  // namespace
+
+void train_float(Network& network, const Dataset& data, const TrainingOptions& options) {
+  const ff::DisableQuantization off(network);
+  const Parameters parameters = sort_parameters(network);
+  const auto sgd = torch::optim::SGDOptions(options.learning_rate).momentum(0.9).nesterov(true);
+  auto decayed = sgd;
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(parameters.weights,
+                      std::make_unique<torch::optim::SGDOptions>(decayed.weight_decay(5e-4)));
+  groups.emplace_back(parameters.others, std::make_unique<torch::optim::SGDOptions>(sgd));
+  torch::optim::SGD optimizer(groups, sgd);
+  run(network, data, options, optimizer, {options.learning_rate, options.learning_rate});
+}
+
+void train_quantized(Network& network, const Dataset& data, const TrainingOptions& options) {
+  Parameters parameters = sort_parameters(network);
+  parameters.weights.insert(parameters.weights.end(), parameters.others.begin(),
+                            parameters.others.end());
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(parameters.weights);
+  groups.emplace_back(parameters.quantizers);
+  torch::optim::Adam optimizer(groups, torch::optim::AdamOptions(options.learning_rate));
+  run(network, data, options, optimizer, {options.learning_rate, options.quantizer_learning_rate});
+}
+
+double accuracy(Network& network, const Dataset& data) {
+  constexpr int64_t kBatch = 500;
+  const torch::NoGradGuard no_grad;
+  network->eval();
+  int64_t correct = 0;
+  const auto images = data.images.split(kBatch), labels = data.labels.split(kBatch);
+  for (size_t i = 0; i < images.size(); ++i) {
+    correct += network(images[i]).argmax(1).eq(labels[i]).sum().item<int64_t>();
+  }
+  return 100.0 * static_cast<double>(correct) / static_cast<double>(data.labels.size(0));
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+
+#include "data.h"
+#include "network.h"
+
+/// How a network is trained.
+struct TrainingOptions {
+  /// What the progress bar says.
+  std::string title;
+  /// How often all training images are seen.
+  int epochs = 8;
+  /// Images in a step.
+  int64_t batch = 128;
+  /// Highest learning rate of weights and batch norm; it rises and falls along a cosine.
+  double learning_rate = 0.1;
+  /// Highest learning rate of the quantizers' scales and offsets, 0 without quantizers.
+  double quantizer_learning_rate = 0;
+};
+
+/// Trains in float: SGD with momentum, weight decay, mirrored images. The quantizers are off.
+void train_float(Network& network, const Dataset& data, const TrainingOptions& options);
+
+/// Trains weights, scales and offsets through the quantizers, which have their ranges.
+void train_quantized(Network& network, const Dataset& data, const TrainingOptions& options);
+
+/// Returns the share of images that are classified correctly, in percent.
+double accuracy(Network& network, const Dataset& data);

@@ -1,0 +1,206 @@
+#include "fastforward/nn/quantizer.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "fastforward/nn/dynamic_linear_quantizer.h"
+#include "fastforward/nn/linear_quantizer.h"
+#include "fastforward/nn/quantizer_stub.h"
+#include "fastforward/quantization/affine.h"
+#include "support/expect_error.h"
+#include "support/tensors.h"
+
+namespace {
+
+using ff::nn::DynamicLinearQuantizer;
+using ff::nn::LinearQuantizer;
+using ff::nn::LinearQuantizerImpl;
+using ff::nn::LinearQuantizerOptions;
+using ff::test::floats;
+using ff::test::random_data;
+using ff::test::same;
+
+// A quantizer as a user writes it.
+class MyQuantizerImpl : public ff::nn::CloneableQuantizer<MyQuantizerImpl> {
+ public:
+  explicit MyQuantizerImpl(double start) : start(start) {
+    reset();
+  }
+  void reset() override {
+    scale = register_parameter("scale", torch::full({1}, start));
+    inner = register_module("inner", torch::nn::Linear(2, 2));
+  }
+  torch::Tensor quantize(const torch::Tensor& data) override {
+    return ff::quantize_per_tensor(inner->forward(data), scale);
+  }
+  double start;
+  torch::Tensor scale;
+  torch::nn::Linear inner = nullptr;
+};
+TORCH_MODULE(MyQuantizer);
+
+TEST(Quantizer, ForwardQuantizes) {
+  MyQuantizer quantizer(0.5);
+  EXPECT_TRUE(ff::is_quantized(quantizer->forward(torch::ones({1, 2}))));
+  EXPECT_TRUE(ff::is_quantized(quantizer(torch::ones({1, 2})))) << "also by call";
+}
+
+TEST(Quantizer, DescribesItself) {
+  MyQuantizer quantizer(0.5);
+  EXPECT_EQ(quantizer->describe(), "MyQuantizer");
+  quantizer->set_path("layer.weight");
+  EXPECT_EQ(quantizer->path(), "layer.weight");
+  EXPECT_EQ(quantizer->describe(), "MyQuantizer 'layer.weight'");
+  EXPECT_EQ(LinearQuantizer(8)->describe(), "LinearQuantizer");
+  std::ostringstream stream;
+  quantizer->pretty_print(stream);
+  EXPECT_EQ(stream.str(), "MyQuantizer()");
+}
+
+TEST(Quantizer, ErrorsNameIt) {
+  MyQuantizer quantizer(-1);
+  quantizer->set_path("layer.weight");
+  EXPECT_ERROR(c10::ValueError, "MyQuantizer 'layer.weight': AffineQuantizationFunction: scale[0] is "
+                                "-1",
+               quantizer->forward(torch::ones({1, 2})));
+}
+
+TEST(Quantizer, CloneIsDeep) {
+  MyQuantizer quantizer(0.5);
+  quantizer->metadata().add_tag("mine/a");
+  quantizer->set_path("there");
+  const auto copy = std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone());
+  ASSERT_NE(copy, nullptr);
+  EXPECT_TRUE(same(copy->scale, quantizer->scale));
+  EXPECT_TRUE(same(copy->inner->weight, quantizer->inner->weight));
+  EXPECT_TRUE(copy->metadata().has_tag("mine"));
+  EXPECT_EQ(copy->parameters().size(), 3U);
+  EXPECT_TRUE(copy->scale.is_same(copy->named_parameters()["scale"])) << "the member is registered";
+  EXPECT_TRUE(copy->scale.requires_grad());
+  {
+    const torch::NoGradGuard no_grad;
+    quantizer->scale.fill_(9);
+    quantizer->inner->weight.fill_(9);
+  }
+  EXPECT_EQ(copy->scale.item<float>(), 0.5F);
+  EXPECT_NE(copy->inner->weight[0][0].item<float>(), 9);
+}
+
+TEST(Quantizer, CloneHasNoOverrides) {
+  MyQuantizer quantizer(0.5);
+  const auto handle = quantizer->register_override(
+      [](ff::nn::QuantizerImpl&, const ff::nn::NextFunction&, const torch::Tensor& data) {
+        return data;
+      });
+  const auto copy = std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone());
+  EXPECT_FALSE(ff::is_quantized(quantizer->forward(torch::ones({1, 2}))));
+  EXPECT_TRUE(ff::is_quantized(copy->forward(torch::ones({1, 2}))));
+  EXPECT_EQ(quantizer->overrides().entries()->size(), 1U);
+}
+
+TEST(Quantizer, CloneToADevice) {
+  MyQuantizer quantizer(0.5);
+  const auto copy =
+      std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone(torch::Device(torch::kMeta)));
+  EXPECT_TRUE(copy->scale.is_meta());
+  EXPECT_TRUE(copy->inner->weight.is_meta());
+  EXPECT_FALSE(quantizer->scale.is_meta());
+}
+
+// A model with every kind of quantizer.
+struct ModelImpl : torch::nn::Cloneable<ModelImpl> {
+  ModelImpl() {
+    reset();
+  }
+  void reset() override {
+    linear = register_module("linear", torch::nn::Linear(3, 2));
+    weight = register_module("weight", LinearQuantizer(LinearQuantizerOptions(4).granularity(
+                                           ff::PerChannel(0))));
+    output = register_module("output", LinearQuantizer(LinearQuantizerOptions(8).symmetric(false)));
+    dynamic = register_module("dynamic", DynamicLinearQuantizer(8));
+    stub = register_module("stub", ff::nn::QuantizerStub());
+    mine = register_module("mine", MyQuantizer(0.25));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const torch::Tensor w = weight(linear->weight).dequantize();
+    const torch::Tensor y = torch::linear(dynamic(x).dequantize(), w, linear->bias);
+    return mine(output(stub(y)).dequantize()).dequantize();
+  }
+  torch::nn::Linear linear = nullptr;
+  LinearQuantizer weight = nullptr, output = nullptr;
+  DynamicLinearQuantizer dynamic = nullptr;
+  ff::nn::QuantizerStub stub = nullptr;
+  MyQuantizer mine = nullptr;
+};
+TORCH_MODULE(Model);
+
+TEST(Quantizer, ClonesInsideAParentBeforeCalibration) {
+  Model model;
+  const auto copy = std::dynamic_pointer_cast<ModelImpl>(model->clone());
+  ASSERT_NE(copy, nullptr);
+  EXPECT_FALSE(copy->weight->is_initialized());
+  copy->weight->set_quantization_range(floats({-1, -1}), floats({1, 1}));
+  EXPECT_FALSE(model->weight->is_initialized());
+  EXPECT_TRUE(copy->weight->scale.is_same(copy->named_parameters()["weight.scale"]));
+}
+
+TEST(Quantizer, ClonesInsideAParentAfterCalibration) {
+  Model model;
+  model->weight->set_quantization_range(floats({-1, -0.5}), floats({1, 2}));
+  model->output->set_quantization_range(-3.0, 3.0);
+  const auto copy = std::dynamic_pointer_cast<ModelImpl>(model->clone());
+  EXPECT_EQ(copy->named_parameters().keys(), model->named_parameters().keys());
+  EXPECT_EQ(copy->named_buffers().keys(), model->named_buffers().keys());
+  EXPECT_EQ(copy->weight->scale.numel(), 2) << "the shape came from calibration";
+  const torch::Tensor x = random_data({4, 3}, 1);
+  const torch::Tensor before = model->forward(x);
+  EXPECT_TRUE(same(copy->forward(x), before));
+
+  torch::optim::SGD optimizer(copy->parameters(), 0.1);
+  copy->forward(x).sum().backward();
+  optimizer.step();
+  EXPECT_FALSE(torch::equal(copy->output->scale, model->output->scale)) << "the copy trains";
+  EXPECT_TRUE(same(model->forward(x), before)) << "and the original stays";
+}
+
+TEST(Quantizer, ClonesOfSequentialsHaveQuantizersToo) {
+  torch::nn::Sequential model(torch::nn::Linear(3, 2), LinearQuantizer(8));
+  model[1]->as<LinearQuantizerImpl>()->set_quantization_range(-2.0, 2.0);
+  const auto copy = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(model->clone());
+  const torch::Tensor x = random_data({4, 3}, 1);
+  EXPECT_TRUE(same(copy->forward(x).dequantize(), model->forward(x).dequantize()));
+}
+
+TEST(Quantizer, FrozenParametersStayFrozenInClones) {
+  LinearQuantizer quantizer(8);
+  quantizer->set_quantization_range(-2.0, 2.0);
+  quantizer->scale.set_requires_grad(false);
+  const auto copy = std::dynamic_pointer_cast<LinearQuantizerImpl>(quantizer->clone());
+  EXPECT_FALSE(copy->scale.requires_grad());
+}
+
+// Registers in the constructor what belongs into reset().
+class ForgetfulImpl : public ff::nn::CloneableQuantizer<ForgetfulImpl> {
+ public:
+  ForgetfulImpl() {
+    register_parameter("scale", torch::ones({1}));
+  }
+  void reset() override {}
+  torch::Tensor quantize(const torch::Tensor& data) override {
+    return data;
+  }
+};
+
+TEST(Quantizer, CloneSaysWhatResetForgot) {
+  const auto quantizer = std::make_shared<ForgetfulImpl>();
+  EXPECT_ERROR(c10::Error,
+               "clone: reset() registered 0 parameters, but the original has 1; register each "
+               "parameter in reset(), not in the constructor.",
+               quantizer->clone());
+}
+
+}  // namespace
