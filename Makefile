@@ -4,6 +4,8 @@ FF_CACHE ?= $(HOME)/.cache/fastforward
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 export FF_CACHE
+# OpenMP's threads sleep at barriers. Where other work wants the cores, spinning costs ten times.
+export OMP_WAIT_POLICY ?= passive
 
 # The oldest supported LibTorch, for `make compat`.
 compat: export FF_TORCH_VERSION := $(or $(FF_TORCH_VERSION),2.7.1)

@@ -13,32 +13,35 @@ std::vector<int64_t> pooled_axes(const at::Tensor& self, int64_t spatial) {
   return axes;
 }
 
-// Codes in the order of values, so the greatest code stands for the greatest value. In float: every
-// code is exact there, and LibTorch has no max_pool for 16-bit integers.
-at::Tensor pool_codes(const OperatorCall& call, const at::Tensor& self) {
-  std::vector<c10::IValue> arguments = call.arguments().vec();
-  arguments[0] = codes(self).to(at::kFloat);
-  return call_operator(call.schema(), std::move(arguments))
-      .toTensor()
-      .to(codes(self).scalar_type());
-}
-
 BoundQuantizationFunction::Restructured pooled_function(const at::Tensor& self,
                                                         const at::Tensor& pooled, int64_t spatial) {
   return bound_function(self).restructure({StructuralChange::Resize{pooled_axes(self, spatial)},
                                            self.sizes().vec(), pooled.sizes().vec()});
 }
 
-// Gradients go to the elements that were chosen.
-at::Tensor pool_carrier(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
+struct Pooled {
+  at::Tensor codes;
+  at::Tensor carrier;  // undefined if self has none
+};
+
+// Codes are in the order of values, so the greatest code stands for the greatest value. In float:
+// every code is exact there, and LibTorch has no max_pool for 16-bit integers. Gradients go to the
+// elements that were chosen.
+Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
+  const at::Tensor carrier = gradient_carrier(self);
+  std::vector<c10::IValue> arguments = call.arguments().vec();
+  arguments[0] = codes(self).to(at::kFloat);
+  const at::ScalarType type = codes(self).scalar_type();
+  if (!carrier.defined()) {
+    return {call_operator(call.schema(), std::move(arguments)).toTensor().to(type), carrier};
+  }
   const std::string name = call.schema().name() + "_with_indices";
   const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name.c_str(), "");
-  torch::jit::Stack stack = call.arguments().vec();
-  stack[0] = codes(self).to(at::kFloat);
+  torch::jit::Stack stack = std::move(arguments);
   op.callBoxed(&stack);
-  const at::Tensor indices = stack.back().toTensor();
-  const at::Tensor carrier = gradient_carrier(self);
-  return carrier.flatten(-spatial).gather(-1, indices.flatten(-spatial)).reshape(indices.sizes());
+  const at::Tensor indices = stack[1].toTensor();
+  return {stack[0].toTensor().to(type),
+          carrier.flatten(-spatial).gather(-1, indices.flatten(-spatial)).reshape(indices.sizes())};
 }
 
 void add(const std::string& name, int64_t spatial) {
@@ -59,11 +62,10 @@ void add(const std::string& name, int64_t spatial) {
   register_builtin(
       name, "maximum of codes", predicate, [spatial](const OperatorCall& call) -> c10::IValue {
         const at::Tensor self = call[0].toTensor();
-        const at::Tensor pooled = pool_codes(call, self);
-        const bool has_carrier = gradient_carrier(self).defined();
-        return make_quantized_tensor(
-            pooled, *pooled_function(self, pooled, spatial).function, self.scalar_type(),
-            has_carrier ? pool_carrier(call, self, spatial) : at::Tensor());
+        const Pooled pooled = pool(call, self, spatial);
+        return make_quantized_tensor(pooled.codes,
+                                     *pooled_function(self, pooled.codes, spatial).function,
+                                     self.scalar_type(), pooled.carrier);
       });
 }
 

@@ -1,0 +1,100 @@
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "fastforward/core/parallel.h"
+#include "fastforward/quantization/affine.h"
+#include "support/property.h"
+
+namespace {
+
+using ff::test::pick;
+using ff::test::pick_seed;
+using ff::test::random_data;
+
+class ThreadsGuard {
+ public:
+  explicit ThreadsGuard(int threads) : before_(at::get_num_threads()) {
+    at::set_num_threads(threads);
+  }
+  ~ThreadsGuard() {
+    at::set_num_threads(before_);
+  }
+  ThreadsGuard(const ThreadsGuard&) = delete;
+  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
+
+ private:
+  int before_;
+};
+
+struct Big {
+  std::vector<int64_t> shape;
+  ff::Granularity granularity;
+};
+
+// Several blocks of work each, with ends in the middle of tiles.
+Big pick_big() {
+  const std::vector<Big> all = {
+      {{100003}, ff::PerTensor()},
+      {{37, 41, 101}, ff::PerTensor()},
+      {{7, 20011}, ff::PerChannel(0)},
+      {{20011, 7}, ff::PerChannel(1)},
+      {{40009, 3}, ff::PerChannel(0)},
+      {{16, 24, 17, 19}, ff::PerChannel(1)},
+      {{64, 2048}, ff::PerBlock(1, 32, {0})},
+      {{3, 50021}, ff::PerBlock(1, 10007, {0}, false)},
+      {{30, 40, 100}, ff::PerTile({15, 10, 25})},
+  };
+  return all[pick(0, static_cast<int64_t>(all.size()) - 1)];
+}
+
+std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType type, uint64_t seed,
+                               bool permuted, int threads) {
+  const ThreadsGuard guard(threads);
+  torch::Tensor data = random_data(big.shape, seed, type);
+  if (permuted)
+    data = data.transpose(0, -1).contiguous().transpose(0, -1);
+  data.requires_grad_();
+  const int64_t tiles = big.granularity.parameter_dimensionality(big.shape);
+  const torch::Tensor scale =
+      ((random_data({tiles}, seed + 1, type).abs() + 0.5) / std::exp2(static_cast<double>(bits - 2)))
+          .requires_grad_();
+  const torch::Tensor offset = random_data({tiles}, seed + 2, type).requires_grad_();
+  const torch::Tensor q = ff::quantize_per_granularity(data, scale, offset, big.granularity, bits);
+  const torch::Tensor y = q.dequantize();
+  y.backward(random_data(big.shape, seed + 3, type));
+  return {ff::codes(q), y.detach(), data.grad(), scale.grad(), offset.grad()};
+}
+
+RC_GTEST_PROP(Threads, GiveTheSameBits, ()) {
+  const Big big = pick_big();
+  const int64_t bits = pick(1, 16);
+  const uint64_t seed = pick_seed();
+  const auto type = pick(0, 1) == 0 ? torch::kFloat : torch::kDouble;
+  const bool permuted = pick(0, 1) == 1;
+  RC_LOG() << c10::str(big.granularity, " on ", at::IntArrayRef(big.shape), " ", bits, " bits");
+  const auto one = run(big, bits, type, seed, permuted, 1);
+  for (const int threads : {2, 3}) {
+    const auto several = run(big, bits, type, seed, permuted, threads);
+    for (size_t i = 0; i < one.size(); ++i)
+      RC_SAME(several[i], one[i]);
+  }
+}
+
+RC_GTEST_PROP(Threads, BlocksCoverEachIndexOnce, ()) {
+  const int64_t n = pick(0, 2000), block = pick(1, 300);
+  const ThreadsGuard guard(static_cast<int>(pick(1, 4)));
+  std::vector<int> seen(n);
+  std::vector<int> starts_and_sizes_fit(n, 1);
+  ff::parallel_blocks(n, block, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      ++seen[i];
+      starts_and_sizes_fit[i] = begin % block == 0 && end - begin <= block;
+    }
+  });
+  RC_ASSERT(seen == std::vector<int>(n, 1));
+  RC_ASSERT(starts_and_sizes_fit == std::vector<int>(n, 1));
+}
+
+}  // namespace
