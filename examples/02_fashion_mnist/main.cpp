@@ -27,6 +27,7 @@ struct Arguments {
   int quantized_epochs = 2;
   uint64_t seed = 1;
   int threads = 0;
+  int64_t images = 60000;
   bool retrain = false;
 };
 
@@ -50,7 +51,8 @@ Network float_network(const Arguments& arguments, const FashionMnist& data, Tabl
   Network network(Bits{});
   const fs::path file = arguments.cache / "models" /
                         ("fashion_mnist-1-seed" + std::to_string(arguments.seed) + "-epochs" +
-                         std::to_string(arguments.epochs) + ".pt");
+                         std::to_string(arguments.epochs) + "-images" +
+                         std::to_string(data.train.labels.size(0)) + ".pt");
   const Stopwatch watch;
   if (fs::exists(file) && !arguments.retrain) {
     torch::load(network, file.string());
@@ -96,7 +98,9 @@ Network quantized(const Network& trained, const Dataset& data, Bits bits,
 }
 
 void run(const Arguments& arguments) {
-  const FashionMnist data = load_fashion_mnist(arguments.data);
+  FashionMnist data = load_fashion_mnist(arguments.data);
+  data.train.images = data.train.images.slice(0, 0, arguments.images);
+  data.train.labels = data.train.labels.slice(0, 0, arguments.images);
   Table table;
   const Network trained = float_network(arguments, data, table);
 
@@ -145,6 +149,9 @@ int main(int argc, char** argv) {
   app.add_option("--quantized-epochs", arguments.quantized_epochs,
                  "epochs of each training with quantizers")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--images", arguments.images, "how many training images are used")
+      ->check(CLI::Range(512, 60000))
       ->capture_default_str();
   app.add_option("--seed", arguments.seed, "of weights and batches")->capture_default_str();
   app.add_option("--threads", arguments.threads, "0: LibTorch's choice")->capture_default_str();

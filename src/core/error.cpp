@@ -1,4 +1,4 @@
-#include "fastforward/core/error.h"
+#include "core/error.h"
 
 namespace ff {
 namespace {

@@ -10,6 +10,8 @@ namespace ff::dispatch {
 namespace {
 
 std::optional<std::string> needs_equal_functions(const std::vector<at::Tensor>& tensors) {
+  if (tensors.empty())
+    return "it has no tensors";
   for (const at::Tensor& tensor : tensors) {
     if (!is_quantized(tensor))
       return "not all of its tensors are quantized";

@@ -49,7 +49,8 @@ at::Tensor clone(const OperatorCall& call) {
                                self.scalar_type(), gradient_carrier(self));
 }
 
-// A change of type gives up the codes, as in FastForward; a change of device moves them.
+// A change of type gives up the codes, as in FastForward; a change of device moves them. The
+// overload with device and type always gives plain values: LibTorch prints tensors through it.
 at::Tensor convert(const OperatorCall& call) {
   const at::Tensor self = self_of(call);
   at::ScalarType dtype = self.scalar_type();
@@ -64,7 +65,8 @@ at::Tensor convert(const OperatorCall& call) {
     device = value->toDevice();
   const bool non_blocking = flag(call, "non_blocking"), copy = flag(call, "copy");
   const std::optional<at::MemoryFormat> format = memory_format(call);
-  if (dtype != self.scalar_type()) {
+  const bool for_printing = call.schema().overload_name() == "device";
+  if (dtype != self.scalar_type() || for_printing) {
     return ff::dequantize(self).to(self.options().device(device).dtype(dtype), non_blocking, copy,
                                    format);
   }

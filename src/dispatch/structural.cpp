@@ -52,7 +52,11 @@ void add(const std::string& name, const Describe& describe) {
     const at::Tensor self = call[0].toTensor();
     const at::Tensor new_codes = call_on_codes(call);
     at::Tensor carrier = gradient_carrier(self);
-    if (carrier.defined()) {
+    if (carrier.defined() &&
+        std::holds_alternative<StructuralChange::Reshape>(describe(call, self))) {
+      // Its strides are not those of the codes: view() may not work on it.
+      carrier = carrier.reshape(new_codes.sizes());
+    } else if (carrier.defined()) {
       carrier = call_on(call, [&](const at::Tensor& tensor) {
         return tensor.is_same(self) ? carrier : codes(tensor);
       });

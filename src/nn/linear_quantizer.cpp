@@ -7,7 +7,7 @@
 
 #include <sstream>
 
-#include "fastforward/core/error.h"
+#include "core/error.h"
 #include "fastforward/quantization/affine.h"
 #include "quantization/check.h"
 

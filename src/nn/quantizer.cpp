@@ -7,7 +7,7 @@
 #include <atomic>
 #include <ostream>
 
-#include "fastforward/core/error.h"
+#include "core/error.h"
 
 // torch::nn::Module lets only its Cloneable reach what a clone needs. This is one of ours.
 template <>

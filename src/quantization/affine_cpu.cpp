@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "fastforward/core/parallel.h"
+#include "core/parallel.h"
 #include "fastforward/tensor/tiles.h"
 #include "kernels/table.h"
 #include "quantization/affine_grid.h"
@@ -129,7 +129,9 @@ at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid) {
 
 at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid) {
   const bool narrow = codes.scalar_type() == at::kChar;
-  const at::Tensor in = dense(narrow ? codes : codes.to(at::kShort));
+  if (!narrow && codes.scalar_type() != at::kShort)  // from elsewhere: 16 bits may not hold them
+    return dequantize_aten(codes, grid);
+  const at::Tensor in = dense(codes);
   const at::Tensor out = at::empty_like(in, in.options().dtype(grid.scale.scalar_type()));
   if (grid.scale.scalar_type() == at::kDouble) {
     narrow ? dequantize<double, int8_t>(in, out, grid) : dequantize<double, int16_t>(in, out, grid);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "fastforward/tensor/tiles.h"
+#include "quantization/affine_grid.h"
 
 namespace ff {
 namespace {
@@ -29,7 +30,7 @@ namespace {
 QuantizationRange tile_range(const std::string& where, const at::Tensor& data_in,
                              const Granularity& granularity) {
   const at::NoGradGuard no_grad;
-  const at::Tensor data = data_in.detach();
+  const at::Tensor data = data_in.detach().to(arithmetic_type(data_in.scalar_type()));
   const int64_t tiles = granularity.parameter_dimensionality(data.sizes());
   if (data.numel() == 0) {
     const at::Tensor zeros = at::zeros({tiles}, data.options());

@@ -9,8 +9,8 @@
 
 namespace ff {
 
-/// The minimum and maximum of each tile, [tiles], of the data's type, outside the graph. Empty
-/// tiles have range [0, 0].
+/// The minimum and maximum of each tile, [tiles], float32 (float64 for float64 data), outside the
+/// graph. Empty tiles have range [0, 0].
 ///
 /// Throws c10::ValueError, beginning with `where`, if the data has a NaN or an infinity.
 QuantizationRange tile_range(const std::string& where, const at::Tensor& data,

@@ -3,7 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
-#include "fastforward/core/error.h"
+#include "core/error.h"
 #include "fastforward/quantization/function.h"
 
 namespace ff {
@@ -16,7 +16,7 @@ nn::OverrideFunction make_override(std::shared_ptr<EstimatorStep> step, RangeSet
   return [step = std::move(step), &settable, name = estimator.name(),
           pass_on = estimator.options().disable_quantization, batch = int64_t{0}](
              nn::QuantizerImpl&, const nn::NextFunction& next, const at::Tensor& data) mutable {
-    with_location([&] { return name + ", batch " + std::to_string(batch); },
+    with_location([&] { return "batch " + std::to_string(batch); },
                   [&] {
                     detail::check_quantizable(name, data);
                     const at::NoGradGuard no_grad;

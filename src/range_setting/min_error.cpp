@@ -41,16 +41,19 @@ class MinErrorStep final : public EstimatorStep {
   void estimate(RangeSettable& settable, const at::Tensor& data) override {
     auto& quantizer = dynamic_cast<SupportsRangeBasedOperator&>(settable);
     const Granularity granularity = quantizer.granularity();
-    tile_range("min_error_grid", data, granularity);  // refuses NaN and infinities
-    const at::Tensor rows = tiles_to_rows(data, granularity);
-    if (!error_.defined())
-      start(rows, quantizer.symmetric());
+    const QuantizationRange range = tile_range("min_error_grid", data, granularity);
+    const at::Tensor rows = tiles_to_rows(data.to(range.min.scalar_type()), granularity);
+    if (!error_.defined()) {
+      // The padding of loose blocks must not widen a range.
+      start(rows.clamp(range.min.unsqueeze(1), range.max.unsqueeze(1)), quantizer.symmetric());
+    }
     TORCH_CHECK_VALUE(rows.size(0) == error_.size(1), "data of shape ", data.sizes(), " has ",
                       rows.size(0), " tiles of ", granularity, ", but the search grid has ",
                       error_.size(1), "; the number of tiles must stay.");
     for (int64_t i = 0; i < error_.size(0); ++i) {
       const auto quantize = quantizer.operator_for_range(grid_.min[i], grid_.max[i], data.sizes());
-      const at::Tensor quantized = tiles_to_rows(ff::dequantize(quantize(data)), granularity);
+      const at::Tensor quantized =
+          tiles_to_rows(ff::dequantize(quantize(data)).to(rows.scalar_type()), granularity);
       error_[i] += options_.error_function(quantized, rows);
     }
     ++step_;

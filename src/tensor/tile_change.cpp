@@ -41,8 +41,8 @@ TileChange follow(const Tiles& old, const StructuralChange& change,
   int64_t first = 0, count = 1, step = 1;
   tile[axis] = slice.length;
   if (old.grid[axis] > 1) {
-    const bool whole_tiles =
-        slice.step == 1 && slice.start % block == 0 && slice.length % block == 0;
+    const bool whole_tiles = slice.length == 0 || (slice.step == 1 && slice.start % block == 0 &&
+                                                   slice.length % block == 0);
     const bool in_one_tile =
         slice.length > 0 &&
         slice.start / block == (slice.start + (slice.length - 1) * slice.step) / block;

@@ -45,10 +45,10 @@ TEST(Cat, GradientsGoToEachPart) {
                       scale = floats({0.1}).requires_grad_();
   const torch::Tensor a = ff::quantize_per_tensor(x, scale, {}, 4),
                       b = ff::quantize_per_tensor(y, scale, {}, 4),
-                      fixed = ff::quantize_per_tensor(random_data({1, 3}, 3), scale.detach(), {}, 4);
+                      fixed =
+                          ff::quantize_per_tensor(random_data({1, 3}, 3), scale.detach(), {}, 4);
   const torch::Tensor joined = torch::cat({a, fixed, b}).dequantize();
-  const torch::Tensor expected =
-      torch::cat({a.dequantize(), fixed.dequantize(), b.dequantize()});
+  const torch::Tensor expected = torch::cat({a.dequantize(), fixed.dequantize(), b.dequantize()});
   const torch::Tensor weight = random_data({7, 3}, 4);
   for (const torch::Tensor& input : {x, y, scale}) {
     EXPECT_TRUE(same(gradient_of(joined, input, weight), gradient_of(expected, input, weight)));

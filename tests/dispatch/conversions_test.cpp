@@ -83,9 +83,9 @@ TEST(Conversions, ToAnotherTypeGivesUpTheCodes) {
   EXPECT_TRUE(same(example.q.to(torch::ones({1}, torch::kDouble)),
                    example.q.dequantize().to(torch::kDouble)));
   const torch::Tensor weight = random_data(example.data.sizes(), 2, torch::kDouble);
-  EXPECT_TRUE(same(ff::test::gradient_of(example.q.to(torch::kDouble), example.data, weight),
-                   ff::test::gradient_of(example.q.dequantize(), example.data,
-                                         weight.to(torch::kFloat))));
+  EXPECT_TRUE(
+      same(ff::test::gradient_of(example.q.to(torch::kDouble), example.data, weight),
+           ff::test::gradient_of(example.q.dequantize(), example.data, weight.to(torch::kFloat))));
 }
 
 TEST(Conversions, DequantizeOfAList) {

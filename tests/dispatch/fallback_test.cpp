@@ -27,8 +27,9 @@ TEST(Fallback, StrictErrorsNameOperatorArgumentAndRemedy) {
                "Call dequantize() on it first, or let operators do that with "
                "ff::StrictGuard relaxed(false).",
                torch::relu(q));
-  EXPECT_ERROR(c10::NotImplementedError, "aten::add.Tensor has no quantized implementation for "
-                                         "argument 'other'",
+  EXPECT_ERROR(c10::NotImplementedError,
+               "aten::add.Tensor has no quantized implementation for "
+               "argument 'other'",
                torch::ones({2}) + q);
   EXPECT_ERROR(c10::NotImplementedError, "aten::linear",
                torch::linear(torch::ones({3, 2}), quantized({1, 2}).view({1, 2})));
@@ -56,9 +57,9 @@ TEST(Fallback, RelaxedReachesIntoListsAndOptionals) {
   const StrictGuard relaxed(false);
   const torch::Tensor q = quantized({-1, 2}), plain = floats({7});
   EXPECT_TRUE(same(torch::cat({q, plain}), floats({-1, 2, 7})));
-  EXPECT_TRUE(same(torch::linear(floats({1, 2}).view({1, 2}), quantized({3, 4}).view({1, 2}),
-                                 quantized({5})),
-                   floats({16}).view({1, 1})))
+  EXPECT_TRUE(same(
+      torch::linear(floats({1, 2}).view({1, 2}), quantized({3, 4}).view({1, 2}), quantized({5})),
+      floats({16}).view({1, 1})))
       << "an optional bias";
   // index takes a list of optional tensors; these are not quantized, the first argument is.
   EXPECT_TRUE(same(q.index({torch::tensor({1, 0})}), floats({2, -1})));
@@ -96,8 +97,9 @@ TEST(Fallback, WritesIntoQuantizedTensorsAreRefusedInBothModes) {
 
 TEST(Fallback, QuantizedTensorsAreReadIntoPlainOnesWhenRelaxed) {
   torch::Tensor plain = torch::zeros({2});
-  EXPECT_ERROR(c10::NotImplementedError, "aten::copy_ has no quantized implementation for argument "
-                                         "'src'",
+  EXPECT_ERROR(c10::NotImplementedError,
+               "aten::copy_ has no quantized implementation for argument "
+               "'src'",
                plain.copy_(quantized({-1, 2})));
   const StrictGuard relaxed(false);
   plain.copy_(quantized({-1, 2}));

@@ -22,20 +22,20 @@ void expect_pooled(const torch::Tensor& q, const torch::Tensor& data, const Pool
   EXPECT_EQ(ff::codes(got).scalar_type(), ff::codes(q).scalar_type());
   EXPECT_TRUE(same(got.dequantize(), expected));
   const torch::Tensor weight = random_data(expected.sizes(), 9);
-  EXPECT_TRUE(same(gradient_of(got.dequantize(), data, weight), gradient_of(expected, data, weight)));
+  EXPECT_TRUE(
+      same(gradient_of(got.dequantize(), data, weight), gradient_of(expected, data, weight)));
 }
 
 TEST(MaxPool, OfCodesIsThatOfValues) {
   for (const int64_t bits : {4, 8, 16}) {
     const torch::Tensor data = random_data({2, 3, 8, 9}, 1).requires_grad_();
-    const torch::Tensor q = ff::quantize_per_channel(data, torch::full({3}, 0.1F),
-                                                     random_data({3}, 2) * 3, 1, bits);
+    const torch::Tensor q =
+        ff::quantize_per_channel(data, torch::full({3}, 0.1F), random_data({3}, 2) * 3, 1, bits);
     expect_pooled(q, data, [](const torch::Tensor& t) { return torch::max_pool2d(t, 2); });
     expect_pooled(q, data, [](const torch::Tensor& t) {
       return torch::max_pool2d(t, {3, 2}, {2, 1}, {1, 1}, 1, /*ceil_mode=*/true);
     });
-    expect_pooled(q, data,
-                  [](const torch::Tensor& t) { return torch::max_pool2d(t, 2, 1, 0, 2); });
+    expect_pooled(q, data, [](const torch::Tensor& t) { return torch::max_pool2d(t, 2, 1, 0, 2); });
   }
 }
 
@@ -58,10 +58,10 @@ TEST(MaxPool, ModuleAndFunctional) {
   const torch::Tensor q = ff::quantize_per_tensor(random_data({1, 1, 4, 4}, 1), 0.1);
   const torch::Tensor expected = torch::max_pool2d(q.dequantize(), 2);
   EXPECT_TRUE(same(torch::nn::MaxPool2d(2)->forward(q).dequantize(), expected));
-  EXPECT_TRUE(same(torch::nn::functional::max_pool2d(
-                       q, torch::nn::functional::MaxPool2dFuncOptions(2))
-                       .dequantize(),
-                   expected));
+  EXPECT_TRUE(
+      same(torch::nn::functional::max_pool2d(q, torch::nn::functional::MaxPool2dFuncOptions(2))
+               .dequantize(),
+           expected));
 }
 
 TEST(MaxPool, NeedsParametersThatDoNotVaryInTheWindow) {

@@ -128,8 +128,12 @@ TEST(Operators, WhyNotOfBuiltinOnes) {
       ff::dispatch::why_not("aten::view", std::vector<c10::IValue>{q, std::vector<int64_t>{6}});
   ASSERT_EQ(refusals.size(), 1U);
   EXPECT_EQ(refusals[0].reason, "tiles of shape [2, 1] on [2, 3] are no tiles on [6]");
-  EXPECT_TRUE(ff::dispatch::why_not("aten::cat", {c10::List<at::Tensor>(), int64_t{0}}).size() == 1)
-      << "nothing to join";
+  const std::vector<c10::IValue> nothing = {c10::List<at::Tensor>(), int64_t{0}};
+  for (const char* name : {"aten::cat", "aten::stack"}) {
+    const auto empty = ff::dispatch::why_not(name, nothing);
+    ASSERT_EQ(empty.size(), 1U);
+    EXPECT_EQ(empty[0].reason, "it has no tensors");
+  }
 }
 
 TEST(Operators, KernelsGetQuantizedArgumentsAndDefaults) {

@@ -24,19 +24,40 @@ struct Named {
 // Operators that every granularity below follows, on data of shape [4, 1, 6].
 std::vector<Named> operators() {
   return {
-      {"view", [](const torch::Tensor& t) { return t.view({4, 1, 1, 6}); }},
-      {"reshape", [](const torch::Tensor& t) { return t.reshape({1, 4, -1, 6}); }},
-      {"view_as", [](const torch::Tensor& t) { return t.view_as(torch::zeros({4, 6})); }},
-      {"reshape_as", [](const torch::Tensor& t) { return t.reshape_as(torch::zeros({4, 6})); }},
+      {"view",
+       [](const torch::Tensor& t) {
+         return t.view({4, 1, 1, 6});
+       }},
+      {"reshape",
+       [](const torch::Tensor& t) {
+         return t.reshape({1, 4, -1, 6});
+       }},
+      {"view_as",
+       [](const torch::Tensor& t) {
+         return t.view_as(torch::zeros({4, 6}));
+       }},
+      {"reshape_as",
+       [](const torch::Tensor& t) {
+         return t.reshape_as(torch::zeros({4, 6}));
+       }},
       {"flatten", [](const torch::Tensor& t) { return t.flatten(0, 1); }},
-      {"unflatten", [](const torch::Tensor& t) { return t.unflatten(0, {4, 1}); }},
+      {"unflatten",
+       [](const torch::Tensor& t) {
+         return t.unflatten(0, {4, 1});
+       }},
       {"squeeze", [](const torch::Tensor& t) { return t.squeeze(); }},
       {"squeeze one", [](const torch::Tensor& t) { return t.squeeze(1); }},
       {"squeeze none", [](const torch::Tensor& t) { return t.squeeze(0); }},
-      {"squeeze list", [](const torch::Tensor& t) { return t.squeeze(at::IntArrayRef{1, 2}); }},
+      {"squeeze list",
+       [](const torch::Tensor& t) {
+         return t.squeeze(at::IntArrayRef{1, 2});
+       }},
       {"unsqueeze", [](const torch::Tensor& t) { return t.unsqueeze(0); }},
       {"unsqueeze last", [](const torch::Tensor& t) { return t.unsqueeze(-1); }},
-      {"permute", [](const torch::Tensor& t) { return t.permute({2, 0, -2}); }},
+      {"permute",
+       [](const torch::Tensor& t) {
+         return t.permute({2, 0, -2});
+       }},
       {"transpose", [](const torch::Tensor& t) { return t.transpose(0, -1); }},
       {"swapaxes", [](const torch::Tensor& t) { return t.swapaxes(1, 2); }},
       {"swapdims", [](const torch::Tensor& t) { return t.swapdims(0, 2); }},
@@ -44,7 +65,10 @@ std::vector<Named> operators() {
       {"mT", [](const torch::Tensor& t) { return t.mT(); }},
       {"t", [](const torch::Tensor& t) { return t.squeeze(1).t(); }},
       {"movedim", [](const torch::Tensor& t) { return t.movedim(0, 2); }},
-      {"moveaxis list", [](const torch::Tensor& t) { return t.moveaxis({2, 0}, {0, 1}); }},
+      {"moveaxis list",
+       [](const torch::Tensor& t) {
+         return t.moveaxis({2, 0}, {0, 1});
+       }},
       {"select", [](const torch::Tensor& t) { return t.select(0, -1); }},
       {"index", [](const torch::Tensor& t) { return t[2]; }},
       {"slice", [](const torch::Tensor& t) { return t.slice(0, 2, 4); }},
@@ -53,14 +77,28 @@ std::vector<Named> operators() {
       {"slice none", [](const torch::Tensor& t) { return t.slice(0, 3, 2); }},
       {"narrow", [](const torch::Tensor& t) { return t.narrow(0, 0, 2); }},
       {"narrow negative", [](const torch::Tensor& t) { return t.narrow(0, -2, 2); }},
-      {"expand", [](const torch::Tensor& t) { return t.expand({3, 4, 5, 6}); }},
-      {"expand_as", [](const torch::Tensor& t) { return t.expand_as(torch::zeros({4, 5, 6})); }},
-      {"broadcast_to", [](const torch::Tensor& t) { return t.broadcast_to({4, 5, -1}); }},
+      {"expand",
+       [](const torch::Tensor& t) {
+         return t.expand({3, 4, 5, 6});
+       }},
+      {"expand_as",
+       [](const torch::Tensor& t) {
+         return t.expand_as(torch::zeros({4, 5, 6}));
+       }},
+      {"broadcast_to",
+       [](const torch::Tensor& t) {
+         return t.broadcast_to({4, 5, -1});
+       }},
       {"alias", [](const torch::Tensor& t) { return t.alias(); }},
       {"split", [](const torch::Tensor& t) { return t.split(2, 0)[1]; }},
-      {"split sizes", [](const torch::Tensor& t) { return t.split({2, 2}, 0)[0]; }},
+      {"split sizes",
+       [](const torch::Tensor& t) {
+         return t.split({2, 2}, 0)[0];
+       }},
       {"split_with_sizes",
-       [](const torch::Tensor& t) { return t.split_with_sizes({2, 0, 2}, 0)[2]; }},
+       [](const torch::Tensor& t) {
+         return t.split_with_sizes({2, 0, 2}, 0)[2];
+       }},
       {"chunk", [](const torch::Tensor& t) { return t.chunk(2, 0)[1]; }},
       {"unbind", [](const torch::Tensor& t) { return t.unbind(0)[3]; }},
   };
@@ -73,9 +111,9 @@ struct Granularities {
 
 TEST(Structural, OperatorsKeepCodesValuesAndGradients) {
   const std::vector<Granularities> all = {
-      {ff::PerTensor(), 1},           {ff::PerChannel(0), 4},  {ff::PerChannel(-1), 6},
-      {ff::PerChannel({0, 2}), 24},   {ff::PerBlock(0, 2), 2}, {ff::PerBlock(2, 3, {0}), 8},
-      {ff::PerTile({2, 1, 6}), 2},    {ff::PerChannel(1), 1},
+      {ff::PerTensor(), 1},         {ff::PerChannel(0), 4},  {ff::PerChannel(-1), 6},
+      {ff::PerChannel({0, 2}), 24}, {ff::PerBlock(0, 2), 2}, {ff::PerBlock(2, 3, {0}), 8},
+      {ff::PerTile({2, 1, 6}), 2},  {ff::PerChannel(1), 1},
   };
   for (const auto& [granularity, tiles] : all) {
     for (const Named& op : operators()) {

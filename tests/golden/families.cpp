@@ -23,7 +23,11 @@ struct MyQuantizationFunction : ff::QuantizationFunction<MyQuantizationFunction>
     if (offset.has_value()) {
       position = position - *offset;
     }
-    return torch::clamp(ff::round_ste(position), min_int, -min_int - 1);
+    // torch::clamp, with the gradient that it has in LibTorch 2.15 (2.7 passes it on at the
+    // bounds).
+    const torch::Tensor code = ff::round_ste(position);
+    return torch::where((code > min_int) & (code < -min_int - 1), code,
+                        code.detach().clamp(min_int, -min_int - 1));
   }
   static torch::Tensor dequantize(const torch::Tensor& codes, int64_t, torch::Tensor scale,
                                   std::optional<torch::Tensor> offset) {

@@ -72,10 +72,18 @@ class Buffer {
 template <typename T>
 void fill(Buffer<T>& buffer, int64_t n, uint64_t seed) {
   using Limits = std::numeric_limits<T>;
-  const T specials[] = {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(),
-                        T{0},                T{-0.0},            Limits::denorm_min(),
-                        -Limits::min() / 2,  Limits::max(),      -Limits::max(),
-                        T{0.5},              T{-1.5},            T{2.5}};
+  const T specials[] = {Limits::quiet_NaN(),
+                        Limits::infinity(),
+                        -Limits::infinity(),
+                        T{0},
+                        T{-0.0},
+                        Limits::denorm_min(),
+                        -Limits::min() / 2,
+                        Limits::max(),
+                        -Limits::max(),
+                        T{0.5},
+                        T{-1.5},
+                        T{2.5}};
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal(0, 40);
   for (int64_t i = 0; i < n; ++i) {
@@ -94,8 +102,8 @@ template <typename T>
 void fill_parameters(Buffer<T>& scale, Buffer<T>& z, int64_t n, uint64_t seed) {
   std::mt19937_64 random(seed);
   for (int64_t i = 0; i < n; ++i) {
-    scale.data()[i] = std::ldexp(static_cast<T>(1 + random() % 1000) / 500,
-                                 static_cast<int>(random() % 12) - 8);
+    scale.data()[i] =
+        std::ldexp(static_cast<T>(1 + random() % 1000) / 500, static_cast<int>(random() % 12) - 8);
     z.data()[i] = static_cast<T>(static_cast<int64_t>(random() % 300) - 150);
   }
   if (seed % 3 == 0)
@@ -250,9 +258,8 @@ TYPED_TEST(Table, ManyElementsEqualTheReference) {
 }
 
 TEST(TableChoice, FindsATableByItsName) {
-  for_each_table([](const kernels::Table& table) {
-    EXPECT_EQ(kernels::find_table(table.isa), &table);
-  });
+  for_each_table(
+      [](const kernels::Table& table) { EXPECT_EQ(kernels::find_table(table.isa), &table); });
   EXPECT_EQ(kernels::find_table("sse9"), nullptr);
   EXPECT_EQ(kernels::find_table("SCALAR"), nullptr);
 }

@@ -56,14 +56,13 @@ TEST(DynamicLinearQuantizer, ErrorsNameIt) {
 TEST(DynamicLinearQuantizer, WrongOptionsAreErrors) {
   EXPECT_ERROR(c10::ValueError, "DynamicLinearQuantizer: num_bits is 17; expected 1 to 16.",
                DynamicLinearQuantizer(17));
-  EXPECT_ERROR(c10::ValueError, "DynamicLinearQuantizer: Byte cannot hold codes of 8 bits",
-               DynamicLinearQuantizer(
-                   DynamicLinearQuantizerOptions(8).quantized_dtype(torch::kByte)));
+  EXPECT_ERROR(
+      c10::ValueError, "DynamicLinearQuantizer: Byte cannot hold codes of 8 bits",
+      DynamicLinearQuantizer(DynamicLinearQuantizerOptions(8).quantized_dtype(torch::kByte)));
 }
 
 TEST(DynamicLinearQuantizer, Clones) {
-  DynamicLinearQuantizer quantizer(
-      DynamicLinearQuantizerOptions(3).granularity(ff::PerChannel(1)));
+  DynamicLinearQuantizer quantizer(DynamicLinearQuantizerOptions(3).granularity(ff::PerChannel(1)));
   quantizer->metadata().add_tag("mine");
   const auto copy = std::dynamic_pointer_cast<DynamicLinearQuantizerImpl>(quantizer->clone());
   ASSERT_NE(copy, nullptr);

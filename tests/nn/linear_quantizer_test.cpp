@@ -51,7 +51,8 @@ TEST(LinearQuantizer, AsymmetricHasAnOffset) {
   quantizer->set_quantization_range(1.0, 16.0);
   EXPECT_TRUE(same(quantizer->scale, floats({1})));
   EXPECT_TRUE(same(quantizer->offset, floats({9})));
-  EXPECT_TRUE(same(quantizer->forward(floats({0, 1, 16, 20})).dequantize(), floats({1, 1, 16, 16})));
+  EXPECT_TRUE(
+      same(quantizer->forward(floats({0, 1, 16, 20})).dequantize(), floats({1, 1, 16, 16})));
 }
 
 TEST(LinearQuantizer, OneSidedUsesTheWholeGrid) {
@@ -139,8 +140,9 @@ TEST(LinearQuantizer, WrongRangesAreErrors) {
                "LinearQuantizer 'layer1.weight': parameters_for_range: min[0] is 2, greater than "
                "max[0], which is 1",
                quantizer->set_quantization_range(2.0, 1.0));
-  EXPECT_ERROR(c10::ValueError, "LinearQuantizer 'layer1.weight': parameters_for_range: min[0] is "
-                                "nan",
+  EXPECT_ERROR(c10::ValueError,
+               "LinearQuantizer 'layer1.weight': parameters_for_range: min[0] is "
+               "nan",
                quantizer->set_quantization_range(floats({nan}), floats({1})));
   EXPECT_ERROR(c10::ValueError, "max[0] is inf",
                quantizer->set_quantization_range(0, std::numeric_limits<double>::infinity()));
@@ -165,10 +167,11 @@ TEST(LinearQuantizer, TheNumberOfTilesStays) {
   EXPECT_ERROR(c10::ValueError, "the quantization_range has 0 values",
                quantizer->set_quantization_range(floats({}), floats({})));
   quantizer->set_quantization_range(floats({-1, -1}), floats({1, 1}));
-  EXPECT_ERROR(c10::ValueError,
-               "the quantization_range has 3 values, but PerChannel(0) has 2 since its first range; "
-               "call reset_parameters() to change the number.",
-               quantizer->set_quantization_range(floats({-1, -1, -1}), floats({1, 1, 1})));
+  EXPECT_ERROR(
+      c10::ValueError,
+      "the quantization_range has 3 values, but PerChannel(0) has 2 since its first range; "
+      "call reset_parameters() to change the number.",
+      quantizer->set_quantization_range(floats({-1, -1, -1}), floats({1, 1, 1})));
   EXPECT_ERROR(c10::ValueError, "scale has shape [2], but PerChannel(0) on data [3, 4] needs [3]",
                quantizer->forward(torch::ones({3, 4})));
 }
@@ -179,7 +182,8 @@ TEST(LinearQuantizer, WrongOptionsAreErrors) {
   EXPECT_ERROR(c10::ValueError, "LinearQuantizer: num_bits is 17", LinearQuantizer(17));
   EXPECT_ERROR(c10::ValueError, "LinearQuantizer: Char cannot hold codes of 9 bits",
                LinearQuantizer(LinearQuantizerOptions(9).quantized_dtype(torch::kChar)));
-  EXPECT_ERROR(c10::TypeError, "LinearQuantizer: param_dtype is Int; expected a floating-point type.",
+  EXPECT_ERROR(c10::TypeError,
+               "LinearQuantizer: param_dtype is Int; expected a floating-point type.",
                LinearQuantizer(LinearQuantizerOptions(8).param_dtype(torch::kInt)));
 }
 
@@ -187,11 +191,13 @@ TEST(LinearQuantizer, DataErrorsNameTheQuantizer) {
   LinearQuantizer quantizer(8);
   quantizer->set_path("conv.input");
   quantizer->set_quantization_range(-1.0, 1.0);
-  EXPECT_ERROR(c10::TypeError, "LinearQuantizer 'conv.input': AffineQuantizationFunction: the data "
-                               "has type Long",
+  EXPECT_ERROR(c10::TypeError,
+               "LinearQuantizer 'conv.input': AffineQuantizationFunction: the data "
+               "has type Long",
                quantizer->forward(torch::ones({2}, torch::kLong)));
-  EXPECT_ERROR(c10::ValueError, "LinearQuantizer 'conv.input': AffineQuantizationFunction: the "
-                                "data of shape [2] is quantized already",
+  EXPECT_ERROR(c10::ValueError,
+               "LinearQuantizer 'conv.input': AffineQuantizationFunction: the "
+               "data of shape [2] is quantized already",
                quantizer->forward(quantizer->forward(torch::ones({2}))));
   EXPECT_ERROR(c10::ValueError, "scale is on cpu, but the data is on meta",
                quantizer->forward(torch::ones({2}, torch::kMeta)));
@@ -216,9 +222,8 @@ TEST(LinearQuantizer, OneSidedPerTile) {
 }
 
 TEST(LinearQuantizer, TypesOfCodesAndParameters) {
-  LinearQuantizer quantizer(LinearQuantizerOptions(4)
-                                .quantized_dtype(torch::kInt)
-                                .param_dtype(torch::kDouble));
+  LinearQuantizer quantizer(
+      LinearQuantizerOptions(4).quantized_dtype(torch::kInt).param_dtype(torch::kDouble));
   quantizer->set_quantization_range(-4.0, 3.5);
   EXPECT_EQ(quantizer->scale.scalar_type(), torch::kDouble);
   EXPECT_EQ(quantizer->offset.scalar_type(), torch::kDouble);

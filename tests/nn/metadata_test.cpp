@@ -24,7 +24,8 @@ TEST(Metadata, TagsCountForAllAboveThem) {
 
 TEST(Metadata, HasAShapeIfGiven) {
   EXPECT_FALSE(QuantizerMetadata().shape().has_value());
-  EXPECT_EQ(*QuantizerMetadata({}, std::vector<int64_t>{2, 3}).shape(), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(*QuantizerMetadata({}, std::vector<int64_t>{2, 3}).shape(),
+            (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(*QuantizerMetadata().set_shape({4}).shape(), std::vector<int64_t>{4});
 }
 

@@ -75,10 +75,9 @@ TEST(Override, MayGoOnTwiceOrNotAtAll) {
   QuantizerStub stub;
   const OverrideHandle inner = stub->register_override(times(2));
   {
-    const OverrideHandle twice = stub->register_override(
-        [](QuantizerImpl&, const NextFunction& next, const torch::Tensor& data) {
-          return next(data) + next(data);
-        });
+    const OverrideHandle twice =
+        stub->register_override([](QuantizerImpl&, const NextFunction& next,
+                                   const torch::Tensor& data) { return next(data) + next(data); });
     EXPECT_EQ(run(stub), 6);
   }
   const OverrideHandle never = stub->register_override(

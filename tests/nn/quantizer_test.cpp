@@ -64,8 +64,9 @@ TEST(Quantizer, DescribesItself) {
 TEST(Quantizer, ErrorsNameIt) {
   MyQuantizer quantizer(-1);
   quantizer->set_path("layer.weight");
-  EXPECT_ERROR(c10::ValueError, "MyQuantizer 'layer.weight': AffineQuantizationFunction: scale[0] is "
-                                "-1",
+  EXPECT_ERROR(c10::ValueError,
+               "MyQuantizer 'layer.weight': AffineQuantizationFunction: scale[0] is "
+               "-1",
                quantizer->forward(torch::ones({1, 2})));
 }
 
@@ -92,10 +93,9 @@ TEST(Quantizer, CloneIsDeep) {
 
 TEST(Quantizer, CloneHasNoOverrides) {
   MyQuantizer quantizer(0.5);
-  const auto handle = quantizer->register_override(
-      [](ff::nn::QuantizerImpl&, const ff::nn::NextFunction&, const torch::Tensor& data) {
-        return data;
-      });
+  const auto handle =
+      quantizer->register_override([](ff::nn::QuantizerImpl&, const ff::nn::NextFunction&,
+                                      const torch::Tensor& data) { return data; });
   const auto copy = std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone());
   EXPECT_FALSE(ff::is_quantized(quantizer->forward(torch::ones({1, 2}))));
   EXPECT_TRUE(ff::is_quantized(copy->forward(torch::ones({1, 2}))));
@@ -118,8 +118,8 @@ struct ModelImpl : torch::nn::Cloneable<ModelImpl> {
   }
   void reset() override {
     linear = register_module("linear", torch::nn::Linear(3, 2));
-    weight = register_module("weight", LinearQuantizer(LinearQuantizerOptions(4).granularity(
-                                           ff::PerChannel(0))));
+    weight = register_module(
+        "weight", LinearQuantizer(LinearQuantizerOptions(4).granularity(ff::PerChannel(0))));
     output = register_module("output", LinearQuantizer(LinearQuantizerOptions(8).symmetric(false)));
     dynamic = register_module("dynamic", DynamicLinearQuantizer(8));
     stub = register_module("stub", ff::nn::QuantizerStub());

@@ -55,9 +55,9 @@ RC_GTEST_PROP(Gradients, OfFloat64EqualFiniteDifferences, ()) {
   const torch::Tensor offset =
       input.offset.value_or(torch::zeros_like(scale)).detach().requires_grad_();
   const torch::Tensor weight = random_data(data.sizes(), seed, torch::kDouble);
-  const torch::Tensor y = ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity,
-                                                       input.num_bits)
-                              .dequantize();
+  const torch::Tensor y =
+      ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity, input.num_bits)
+          .dequantize();
   (y * weight).sum().backward();
 
   const torch::NoGradGuard no_grad;
@@ -69,7 +69,9 @@ RC_GTEST_PROP(Gradients, OfFloat64EqualFiniteDifferences, ()) {
   const auto check = [&](const torch::Tensor& variable, double size, const auto& moved) {
     const torch::Tensor direction = random_data(variable.sizes(), seed + 1, torch::kDouble) * size;
     const double expected = slope(
-        [&](double step) { return (moved(direction * step) * weight).sum().template item<double>(); },
+        [&](double step) {
+          return (moved(direction * step) * weight).sum().template item<double>();
+        },
         1e-4);
     const double got = (variable.grad() * direction).sum().item<double>();
     const double whole = (moved(torch::zeros_like(variable)) * weight).abs().sum().item<double>();
@@ -85,7 +87,8 @@ RC_GTEST_PROP(Gradients, OfFloat64EqualFiniteDifferences, ()) {
         [&](const torch::Tensor& step) { return surrogate(data + step, scale, offset); });
   check(scale, unit * 0.1,
         [&](const torch::Tensor& step) { return surrogate(data, scale + step, offset); });
-  check(offset, 1, [&](const torch::Tensor& step) { return surrogate(data, scale, offset + step); });
+  check(offset, 1,
+        [&](const torch::Tensor& step) { return surrogate(data, scale, offset + step); });
 }
 
 RC_GTEST_PROP(Gradients, AUsersFunctionWithRoundSteAgrees, ()) {
@@ -103,21 +106,21 @@ RC_GTEST_PROP(Gradients, AUsersFunctionWithRoundSteAgrees, ()) {
     return ff::expand_parameter(parameter, data.sizes(), input.tiled.granularity);
   };
   const torch::Tensor z = each(ff::round_ste(offset)), s = each(scale);
-  const torch::Tensor codes =
-      ff::round_ste(data / s - z).clamp(static_cast<double>(ff::integer_minimum(input.num_bits)),
-                                        static_cast<double>(ff::integer_maximum(input.num_bits)));
+  const torch::Tensor codes = ff::round_ste(data / s - z)
+                                  .clamp(static_cast<double>(ff::integer_minimum(input.num_bits)),
+                                         static_cast<double>(ff::integer_maximum(input.num_bits)));
   const auto expected = gradients((codes + z) * s);
-  const auto got = gradients(ff::quantize_per_granularity(data, scale, offset,
-                                                          input.tiled.granularity, input.num_bits)
-                                 .dequantize());
+  const auto got = gradients(
+      ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity, input.num_bits)
+          .dequantize());
   for (size_t i = 0; i < got.size(); ++i) {
     // Float64 sums in another order. Autograd's differences of large terms lose digits: relative to
     // the sum of the terms, at most |weight| times codes, offsets and scales.
-    const double whole =
-        weight.abs().sum().item<double>() *
-        (i == 0 ? 1.0
-         : i == 1 ? std::exp2(static_cast<double>(input.num_bits)) + offset.abs().sum().item<double>()
-                  : scale.sum().item<double>());
+    const double whole = weight.abs().sum().item<double>() *
+                         (i == 0   ? 1.0
+                          : i == 1 ? std::exp2(static_cast<double>(input.num_bits)) +
+                                         offset.abs().sum().item<double>()
+                                   : scale.sum().item<double>());
     const double difference =
         got[i].numel() == 0 ? 0 : (got[i] - expected[i]).abs().max().item<double>();
     RC_ASSERT(difference <= 1e-12 * whole + 1e-30);

@@ -81,8 +81,7 @@ RC_GTEST_PROP(RoundTrip, IsMonotonic, ()) {
   const int64_t bits = pick(1, 16), n = pick(2, 300);
   const uint64_t seed = pick_seed();
   const double spread = std::exp2(static_cast<double>(pick(-10, static_cast<int64_t>(bits) + 2)));
-  const torch::Tensor data =
-      std::get<0>((random_data({n}, seed, type) * spread).sort());
+  const torch::Tensor data = std::get<0>((random_data({n}, seed, type) * spread).sort());
   const torch::Tensor q = ff::quantize_per_tensor(data, random_data({1}, seed + 1).abs() + 0.01,
                                                   random_data({1}, seed + 2) * 10, bits);
   RC_ASSERT(ff::codes(q).diff().ge(0).all().item<bool>());
@@ -93,7 +92,8 @@ RC_GTEST_PROP(RoundTrip, ARangeDoesNotClipItsEnds, ()) {
   const uint64_t seed = pick_seed();
   const double spread = std::exp2(static_cast<double>(pick(-20, 20)));
   const int64_t bits = pick(2, 16);
-  const torch::Tensor a = random_data({3}, seed) * spread + spread * static_cast<double>(pick(-2, 2));
+  const torch::Tensor a =
+      random_data({3}, seed) * spread + spread * static_cast<double>(pick(-2, 2));
   const torch::Tensor min = a, max = a + random_data({3}, seed + 1).abs() * spread;
   const ff::RangeOptions options{.symmetric = pick(0, 1) == 1,
                                  .allow_one_sided = pick(0, 1) == 1,
@@ -116,8 +116,9 @@ RC_GTEST_PROP(RoundTrip, DynamicErrorIsOneStep, ()) {
   RC_LOG() << describe(input);
   const torch::Tensor q =
       ff::dynamic::quantize_per_granularity(input.data, input.tiled.granularity, input.num_bits);
-  const torch::Tensor scale = ff::expand_parameter(
-      ff::bound_function(q).argument("scale").toTensor(), input.data.sizes(), input.tiled.granularity);
+  const torch::Tensor scale =
+      ff::expand_parameter(ff::bound_function(q).argument("scale").toTensor(), input.data.sizes(),
+                           input.tiled.granularity);
   // Rounding, rounded offset, and the range in float32.
   const torch::Tensor allowed = scale * 1.001 + input.data.abs() * 1e-5;
   RC_ASSERT((q.dequantize() - input.data).abs().le(allowed).all().item<bool>());
@@ -125,8 +126,7 @@ RC_GTEST_PROP(RoundTrip, DynamicErrorIsOneStep, ()) {
 
 RC_GTEST_PROP(RoundTrip, RowsOfTilesGoBack, ()) {
   const auto tiled = ff::test::pick_tiled(ff::test::pick_shape(0, 4));
-  const torch::Tensor data =
-      ff::test::pick_strided(random_data(tiled.tiles.shape, pick_seed()));
+  const torch::Tensor data = ff::test::pick_strided(random_data(tiled.tiles.shape, pick_seed()));
   const torch::Tensor rows = ff::tiles_to_rows(data, tiled.granularity, 7);
   RC_ASSERT(rows.size(0) == tiled.tiles.count());
   RC_SAME(ff::rows_to_tiles(rows, tiled.tiles.shape, tiled.granularity), data.contiguous());

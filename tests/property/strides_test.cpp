@@ -21,8 +21,8 @@ Run run(const AffineInput& input, const torch::Tensor& strided, const torch::Ten
   const torch::Tensor scale = input.scale.detach().requires_grad_();
   const torch::Tensor offset =
       input.offset.value_or(torch::zeros_like(input.scale)).detach().requires_grad_();
-  const torch::Tensor q = ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity,
-                                                       input.num_bits);
+  const torch::Tensor q =
+      ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity, input.num_bits);
   const torch::Tensor y = q.dequantize();
   y.backward(weight);
   return {ff::codes(q), y, data.grad(), scale.grad(), offset.grad()};
@@ -46,8 +46,8 @@ RC_GTEST_PROP(Strides, AnyEqualContiguous, ()) {
 RC_GTEST_PROP(Strides, OfParametersDoNotMatter, ()) {
   AffineInput input = pick_affine(torch::kFloat);
   RC_LOG() << describe(input);
-  const torch::Tensor plain = ff::quantize_per_granularity(
-      input.data, input.scale, input.offset, input.tiled.granularity, input.num_bits);
+  const torch::Tensor plain = ff::quantize_per_granularity(input.data, input.scale, input.offset,
+                                                           input.tiled.granularity, input.num_bits);
   const auto spread = [](const torch::Tensor& parameter) {
     const torch::Tensor room = torch::full({parameter.numel(), 3}, -1.0F);
     room.select(1, 1).copy_(parameter);

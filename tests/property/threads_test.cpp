@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "fastforward/core/parallel.h"
+#include "core/parallel.h"
 #include "fastforward/quantization/affine.h"
 #include "support/property.h"
 
@@ -57,9 +57,9 @@ std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType t
     data = data.transpose(0, -1).contiguous().transpose(0, -1);
   data.requires_grad_();
   const int64_t tiles = big.granularity.parameter_dimensionality(big.shape);
-  const torch::Tensor scale =
-      ((random_data({tiles}, seed + 1, type).abs() + 0.5) / std::exp2(static_cast<double>(bits - 2)))
-          .requires_grad_();
+  const torch::Tensor scale = ((random_data({tiles}, seed + 1, type).abs() + 0.5) /
+                               std::exp2(static_cast<double>(bits - 2)))
+                                  .requires_grad_();
   const torch::Tensor offset = random_data({tiles}, seed + 2, type).requires_grad_();
   const torch::Tensor q = ff::quantize_per_granularity(data, scale, offset, big.granularity, bits);
   const torch::Tensor y = q.dequantize();

@@ -72,8 +72,8 @@ TEST(AffineDynamic, TheNamedFormsAreTheGeneralOne) {
       same(ff::codes(ff::dynamic::quantize_per_channel(data, 0, 4)), codes(ff::PerChannel(0))));
   EXPECT_TRUE(same(ff::codes(ff::dynamic::quantize_per_block(data, 0, 1, 3, 4)),
                    codes(ff::PerBlock(1, 3, {0}))));
-  EXPECT_TRUE(same(ff::codes(ff::dynamic::quantize_by_tile(data, {2, 3}, 4)),
-                   codes(ff::PerTile({2, 3}))));
+  EXPECT_TRUE(
+      same(ff::codes(ff::dynamic::quantize_by_tile(data, {2, 3}, 4)), codes(ff::PerTile({2, 3}))));
 }
 
 TEST(AffineDynamic, GradientIsTheIdentity) {
@@ -103,9 +103,9 @@ TEST(AffineDynamic, EmptyConstantAndZeroDimensionalData) {
             at::IntArrayRef({0, 3}));
   EXPECT_TRUE(
       same(ff::dynamic::quantize_per_tensor(torch::zeros({3})).dequantize(), torch::zeros({3})));
-  EXPECT_TRUE(same(ff::dynamic::quantize_per_tensor(torch::zeros({3}), 8, {.symmetric = true})
-                       .dequantize(),
-                   torch::zeros({3})));
+  EXPECT_TRUE(
+      same(ff::dynamic::quantize_per_tensor(torch::zeros({3}), 8, {.symmetric = true}).dequantize(),
+           torch::zeros({3})));
   const torch::Tensor scalar = torch::tensor(2.5F);
   EXPECT_NEAR(ff::dynamic::quantize_per_tensor(scalar).dequantize().item<float>(), 2.5, 1e-6);
 }

@@ -24,7 +24,9 @@ TEST(AffineGradient, ByHand) {
   const torch::Tensor data = floats({0.8, 10, -10}).requires_grad_();
   const torch::Tensor scale = floats({0.5}).requires_grad_();
   const torch::Tensor offset = floats({1.2}).requires_grad_();
-  (ff::quantize_per_tensor(data, scale, offset, 4).dequantize() * floats({2, 3, 5})).sum().backward();
+  (ff::quantize_per_tensor(data, scale, offset, 4).dequantize() * floats({2, 3, 5}))
+      .sum()
+      .backward();
   EXPECT_TRUE(same(data.grad(), floats({2, 0, 0})));
   // 2 * (1 - 0.6) + 3 * (7 + 1) + 5 * (-8 + 1)
   EXPECT_NEAR(scale.grad().item<float>(), 0.8 + 24 - 35, 1e-6) << "one float32 rounding of 0.6";
@@ -45,8 +47,8 @@ TEST(AffineGradient, EqualsTheNaiveLoop) {
       for (const int64_t bits : {1, 4, 16}) {
         SCOPED_TRACE(c10::str(granularity, " ", type, " ", bits, " bits, seed ", ++seed));
         // About a third is clipped.
-        const torch::Tensor data = (random_data(tiles.shape, seed, type) * std::exp2(bits - 1) * 0.2)
-                                       .requires_grad_();
+        const torch::Tensor data =
+            (random_data(tiles.shape, seed, type) * std::exp2(bits - 1) * 0.2).requires_grad_();
         const torch::Tensor scale =
             (random_data({tiles.count()}, seed + 1, type).abs() * 0.1 + 0.1).requires_grad_();
         const torch::Tensor offset =
@@ -70,8 +72,7 @@ TEST(AffineGradient, EqualsTheNaiveLoop) {
 }
 
 TEST(AffineGradient, NanDataGetsNone) {
-  const torch::Tensor data =
-      floats({std::numeric_limits<float>::quiet_NaN(), 1}).requires_grad_();
+  const torch::Tensor data = floats({std::numeric_limits<float>::quiet_NaN(), 1}).requires_grad_();
   const torch::Tensor scale = floats({0.5}).requires_grad_();
   ff::quantize_per_tensor(data, scale, {}, 4).dequantize().sum().backward();
   EXPECT_TRUE(same(data.grad(), floats({0, 1})));

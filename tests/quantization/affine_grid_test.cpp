@@ -110,9 +110,19 @@ TEST(AffineGrid, CodesOfManyTypesDequantize) {
   }
 }
 
+TEST(AffineGrid, CodesOfOtherTypesMayBeAnything) {
+  // Codes that are attached are not checked; they must not wrap around.
+  const ff::AffineGrid grid(torch::full({1}, 0.5F), std::nullopt, ff::PerTensor(), 8,
+                            torch::kFloat);
+  const torch::Tensor large = torch::tensor({100000, -100000}, torch::kInt);
+  EXPECT_TRUE(same(ff::dequantize_cpu(large, grid), ff::test::floats({50000, -50000})));
+  EXPECT_TRUE(
+      same(ff::dequantize_cpu(torch::tensor({200}, torch::kByte), grid), ff::test::floats({100})));
+}
+
 TEST(AffineGrid, RoundsOffsetsAndFlattensParameters) {
-  const ff::AffineGrid grid(torch::full({2, 1}, 0.5F), torch::tensor({{2.5}, {-1.2}}), ff::PerChannel(0),
-                            4, torch::kDouble);
+  const ff::AffineGrid grid(torch::full({2, 1}, 0.5F), torch::tensor({{2.5}, {-1.2}}),
+                            ff::PerChannel(0), 4, torch::kDouble);
   EXPECT_TRUE(same(grid.scale, torch::tensor({0.5, 0.5}, torch::kDouble)));
   EXPECT_TRUE(same(grid.z, torch::tensor({2.0, -1.0}, torch::kDouble)));
   EXPECT_EQ(grid.low, -8);

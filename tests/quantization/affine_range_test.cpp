@@ -73,9 +73,9 @@ TEST(AffineRange, ZeroWidthGetsASmallScale) {
         const auto parameters = ff::parameters_for_range(
             zero, zero, bits, {.symmetric = symmetric, .allow_one_sided = one_sided});
         EXPECT_TRUE(same(parameters.scale, floats({kSmallest})));
-        EXPECT_TRUE(same(ff::quantize_per_tensor(zero, parameters.scale, parameters.offset, bits)
-                             .dequantize(),
-                         zero));
+        EXPECT_TRUE(same(
+            ff::quantize_per_tensor(zero, parameters.scale, parameters.offset, bits).dequantize(),
+            zero));
       }
     }
   }
@@ -129,8 +129,8 @@ TEST(AffineRange, ShapeIsKeptAndMayBeEmpty) {
 
 TEST(AffineRange, OtherTypesBecomeFloat32) {
   for (const auto type : {torch::kDouble, torch::kHalf, torch::kBFloat16}) {
-    const auto parameters = ff::parameters_for_range(torch::full({1}, -8.0, type),
-                                                     torch::full({1}, 3.0, type), 4);
+    const auto parameters =
+        ff::parameters_for_range(torch::full({1}, -8.0, type), torch::full({1}, 3.0, type), 4);
     EXPECT_TRUE(same(parameters.scale, floats({1})));
   }
 }

@@ -206,8 +206,8 @@ TEST(Affine, TheDataIsNotChanged) {
 }
 
 TEST(Affine, TheNamedFormsAreTheGeneralOne) {
-  const torch::Tensor data = random_data({4, 6}, 11), two = scales_for(2, 1), four = scales_for(4, 2),
-                      six = scales_for(6, 3), twelve = scales_for(12, 4);
+  const torch::Tensor data = random_data({4, 6}, 11), two = scales_for(2, 1),
+                      four = scales_for(4, 2), six = scales_for(6, 3), twelve = scales_for(12, 4);
   const auto codes = [&](const torch::Tensor& scale, const ff::Granularity& granularity) {
     return ff::codes(ff::quantize_per_granularity(data, scale, {}, granularity, 4));
   };

@@ -66,9 +66,9 @@ struct ManyArguments : ff::QuantizationFunction<ManyArguments> {
                                 const ff::Granularity& granularity, at::ScalarType type,
                                 std::optional<double> maybe_number,
                                 std::optional<torch::Tensor> maybe_tensor) {
-    seen = c10::str(integer, " ", number, " ", flag, " ", text, " ", tensor.numel(), " ",
-                    granularity, " ", type, " ", maybe_number.value_or(-1), " ",
-                    maybe_tensor.has_value());
+    seen =
+        c10::str(integer, " ", number, " ", flag, " ", text, " ", tensor.numel(), " ", granularity,
+                 " ", type, " ", maybe_number.value_or(-1), " ", maybe_tensor.has_value());
     return data;
   }
   static torch::Tensor dequantize(const torch::Tensor& codes, int64_t, double, bool,
@@ -91,8 +91,8 @@ TEST(Function, TakesArgumentsOfManyTypes) {
 }
 
 TEST(Function, ArgumentsOfManyTypesAreListedAndRebound) {
-  const auto bound = ManyArguments::bind(3, 2, true, "word", torch::ones({2}), ff::PerChannel(1),
-                                         torch::kHalf);
+  const auto bound =
+      ManyArguments::bind(3, 2, true, "word", torch::ones({2}), ff::PerChannel(1), torch::kHalf);
   EXPECT_EQ(bound.argument("arg5").toStringRef(), "PerChannel(1)");
   EXPECT_TRUE(bound.argument("arg2").toBool());
   EXPECT_TRUE(bound.argument("arg7").isNone());

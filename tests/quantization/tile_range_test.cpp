@@ -45,9 +45,9 @@ TEST(TileRange, KeepsTheTypeAndLeavesTheGraph) {
 }
 
 TEST(TileRange, NanAndInfinityAreErrorsInEveryTile) {
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                          std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
     for (int64_t at = 0; at < 10; ++at) {
       torch::Tensor data = torch::ones({2, 5});
       data.view({-1})[at] = bad;

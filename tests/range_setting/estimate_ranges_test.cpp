@@ -128,10 +128,11 @@ TEST(EstimateRanges, NonfiniteDataNamesQuantizerAndBatch) {
 TEST(EstimateRanges, DataMustBePlainFloatingPoint) {
   Model model;
   const auto estimation = ff::estimate_ranges(model, range_setting::running_minmax());
-  EXPECT_ERROR(c10::TypeError,
-               "LinearQuantizer 'first': running_minmax, batch 0: running_minmax: the data has type "
-               "Long",
-               model.forward(torch::ones({2}, torch::kLong)));
+  EXPECT_ERROR(
+      c10::TypeError,
+      "LinearQuantizer 'first': running_minmax, batch 0: running_minmax: the data has type "
+      "Long",
+      model.forward(torch::ones({2}, torch::kLong)));
   const torch::Tensor q = model.first->forward(floats({-1, 1}));
   EXPECT_ERROR(c10::ValueError, "is quantized already", model.first->forward(q));
 }

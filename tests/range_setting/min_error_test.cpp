@@ -70,16 +70,17 @@ TEST(MseError, IsTheMeanOfEachRow) {
 // A grid of one-sided ranges [0, max], the same for every tile.
 range_setting::SearchGridGenerator fixed_grid(const std::vector<float>& maxes) {
   return [maxes](const torch::Tensor& rows, bool, int64_t) {
-    const torch::Tensor max =
-        floats(maxes).unsqueeze(1).expand({-1, rows.size(0)}).contiguous();
+    const torch::Tensor max = floats(maxes).unsqueeze(1).expand({-1, rows.size(0)}).contiguous();
     return SearchGrid{torch::zeros_like(max), max};
   };
 }
 
 TEST(MinErrorGrid, FindsTheCandidateWithTheLeastError) {
-  // Naive: quantize with each candidate's scale (max / 15, offset 8), add the errors of all batches.
+  // Naive: quantize with each candidate's scale (max / 15, offset 8), add the errors of all
+  // batches.
   const std::vector<float> maxes{0.5, 1, 2, 3, 4, 6};
-  const std::vector<torch::Tensor> batches{random_data({200}, 1).abs(), random_data({300}, 2).abs()};
+  const std::vector<torch::Tensor> batches{random_data({200}, 1).abs(),
+                                           random_data({300}, 2).abs()};
   double best_error = std::numeric_limits<double>::infinity();
   float best = 0;
   for (const float max : maxes) {
@@ -97,9 +98,8 @@ TEST(MinErrorGrid, FindsTheCandidateWithTheLeastError) {
   ASSERT_NE(best, maxes.front());
   ASSERT_NE(best, maxes.back());
   LinearQuantizer quantizer(4);
-  const auto estimation =
-      ff::estimate_ranges(quantizer, range_setting::mse_grid(
-                                         {.search_grid_generator = fixed_grid(maxes)}));
+  const auto estimation = ff::estimate_ranges(
+      quantizer, range_setting::mse_grid({.search_grid_generator = fixed_grid(maxes)}));
   for (const torch::Tensor& batch : batches)
     quantizer->forward(batch);
   EXPECT_EQ(quantizer->scale.item<float>(), best / 15);
@@ -116,12 +116,11 @@ TEST(MinErrorGrid, ChoosesForEachTile) {
 TEST(MinErrorGrid, TheFirstOfEqualOnesWins) {
   LinearQuantizer quantizer(2);
   const auto estimation = ff::estimate_ranges(
-      quantizer, range_setting::min_error_grid(
-                     {.error_function =
-                          [](const torch::Tensor& quantized, const torch::Tensor&) {
-                            return torch::zeros({quantized.size(0)});
-                          },
-                      .search_grid_generator = fixed_grid({3, 6, 9})}));
+      quantizer,
+      range_setting::min_error_grid(
+          {.error_function = [](const torch::Tensor& quantized,
+                                const torch::Tensor&) { return torch::zeros({quantized.size(0)}); },
+           .search_grid_generator = fixed_grid({3, 6, 9})}));
   quantizer->forward(floats({1, 2}));
   EXPECT_TRUE(same(quantizer->scale, floats({1})));
 }
@@ -133,8 +132,8 @@ TEST(MinErrorGrid, UsesTheErrorFunction) {
     return (quantized - original).abs().amax(1);
   };
   LinearQuantizer mse(2), maximum(2);
-  const auto a =
-      ff::estimate_ranges(mse, range_setting::mse_grid({.search_grid_generator = fixed_grid({3, 9})}));
+  const auto a = ff::estimate_ranges(
+      mse, range_setting::mse_grid({.search_grid_generator = fixed_grid({3, 9})}));
   const auto b = ff::estimate_ranges(
       maximum, range_setting::min_error_grid(
                    {.error_function = greatest, .search_grid_generator = fixed_grid({3, 9})}));
@@ -194,10 +193,10 @@ TEST(MinErrorGrid, WrongOptionsAndDataAreErrors) {
                quantizer->forward(torch::ones({4, 3})));
   LinearQuantizer other(8);
   const auto wrong = ff::estimate_ranges(
-      other, range_setting::mse_grid(
-                 {.search_grid_generator = [](const torch::Tensor&, bool, int64_t) {
-                   return SearchGrid{torch::zeros({3, 2}), torch::ones({3, 2})};
-                 }}));
+      other,
+      range_setting::mse_grid({.search_grid_generator = [](const torch::Tensor&, bool, int64_t) {
+        return SearchGrid{torch::zeros({3, 2}), torch::ones({3, 2})};
+      }}));
   EXPECT_ERROR(c10::ValueError, "the search grid has minima of shape [3, 2]",
                other->forward(floats({1, 2})));
 }

@@ -67,17 +67,19 @@ TEST(RunningMinmax, AllZeroDataGivesAUsableRange) {
   LinearQuantizer quantizer(8);
   estimated(quantizer, range_setting::running_minmax(), {torch::zeros({4})});
   EXPECT_GT(quantizer->scale.item<float>(), 0);
-  EXPECT_TRUE(ff::test::same(quantizer->forward(torch::zeros({4})).dequantize(), torch::zeros({4})));
+  EXPECT_TRUE(
+      ff::test::same(quantizer->forward(torch::zeros({4})).dequantize(), torch::zeros({4})));
 }
 
 TEST(RunningMinmax, TheNumberOfTilesMustStay) {
   LinearQuantizer quantizer = asymmetric(ff::PerChannel(0));
   const auto estimation = ff::estimate_ranges(quantizer, range_setting::running_minmax());
   quantizer->forward(torch::ones({2, 3}));
-  EXPECT_ERROR(c10::ValueError,
-               "running_minmax: data of shape [4, 3] has 4 tiles of PerChannel(0), but the range so "
-               "far has 2; the number of tiles must stay.",
-               quantizer->forward(torch::ones({4, 3})));
+  EXPECT_ERROR(
+      c10::ValueError,
+      "running_minmax: data of shape [4, 3] has 4 tiles of PerChannel(0), but the range so "
+      "far has 2; the number of tiles must stay.",
+      quantizer->forward(torch::ones({4, 3})));
 }
 
 TEST(RunningMinmax, HalfPrecisionData) {
@@ -105,9 +107,9 @@ TEST(SmoothedMinmax, RemembersOnlyTheLastBatchByDefault) {
 TEST(SmoothedMinmax, BeginsWithTheRangeBefore) {
   LinearQuantizer quantizer = asymmetric();
   quantizer->set_quantization_range(-4.0, 4.0);
-  expect_close(estimated(quantizer, range_setting::smoothed_minmax({.gamma = 0.5}),
-                         {floats({-8, 0})}),
-               {-6, 2});
+  expect_close(
+      estimated(quantizer, range_setting::smoothed_minmax({.gamma = 0.5}), {floats({-8, 0})}),
+      {-6, 2});
 }
 
 TEST(SmoothedMinmax, GammaIsInZeroToOne) {

@@ -40,7 +40,6 @@ testing::AssertionResult throws(const char* code, const std::string& part,
 }  // namespace ff::test
 
 /// Expects that a statement throws an error of just this type whose text has `part`.
-#define EXPECT_ERROR(type, part, ...)                                                  \
-  EXPECT_TRUE((::ff::test::throws<type>(#__VA_ARGS__, (part), [&] {                    \
-    static_cast<void>(__VA_ARGS__);                                                    \
-  })))
+#define EXPECT_ERROR(type, part, ...) \
+  EXPECT_TRUE(                        \
+      (::ff::test::throws<type>(#__VA_ARGS__, (part), [&] { static_cast<void>(__VA_ARGS__); })))

@@ -91,9 +91,8 @@ NaiveAffine naive_affine_of(const torch::Tensor& data, const torch::Tensor& scal
 
 /// See NaiveAffine. `gradient` is that of the dequantized values.
 inline NaiveAffine naive_affine(const torch::Tensor& data, const torch::Tensor& scale,
-                                const std::optional<torch::Tensor>& offset,
-                                const NaiveTiles& tiles, int64_t num_bits,
-                                const torch::Tensor& gradient = {}) {
+                                const std::optional<torch::Tensor>& offset, const NaiveTiles& tiles,
+                                int64_t num_bits, const torch::Tensor& gradient = {}) {
   const torch::Tensor g = gradient.defined() ? gradient : torch::zeros_like(data);
   return data.scalar_type() == torch::kDouble
              ? naive_affine_of<double>(data, scale, offset, tiles, num_bits, g)

@@ -146,9 +146,9 @@ inline std::string describe(const AffineInput& input) {
 }  // namespace ff::test
 
 /// Fails the property, with the difference, unless two tensors are equal.
-#define RC_SAME(got, expected)                                      \
-  do {                                                              \
-    const auto rc_same_result = ::ff::test::same(got, expected);    \
-    if (!rc_same_result)                                            \
+#define RC_SAME(got, expected)                                                         \
+  do {                                                                                 \
+    const auto rc_same_result = ::ff::test::same(got, expected);                       \
+    if (!rc_same_result)                                                               \
       RC_FAIL(std::string(#got " is not " #expected ": ") + rc_same_result.message()); \
   } while (false)

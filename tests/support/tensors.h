@@ -20,9 +20,8 @@ inline testing::AssertionResult same(const torch::Tensor& got, const torch::Tens
   if (got.sizes() != expected.sizes() || got.dtype() != expected.dtype() ||
       got.device() != expected.device()) {
     return testing::AssertionFailure()
-           << "got " << got.dtype() << " " << got.sizes() << " on " << got.device()
-           << ", expected " << expected.dtype() << " " << expected.sizes() << " on "
-           << expected.device();
+           << "got " << got.dtype() << " " << got.sizes() << " on " << got.device() << ", expected "
+           << expected.dtype() << " " << expected.sizes() << " on " << expected.device();
   }
   const torch::Tensor a = got.detach().contiguous(), b = expected.detach().contiguous();
   const torch::Tensor differ = a.ne(b).logical_and(a.eq(a).logical_or(b.eq(b)));

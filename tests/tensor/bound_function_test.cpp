@@ -152,9 +152,8 @@ TEST(BoundFunction, RestructureSaysWhyNot) {
   EXPECT_EQ(restructured.why_not,
             "ShiftFunction does not say how its parameters follow a change of structure");
   EXPECT_FALSE(bound(floats({0.5})).is_monotonic());
-  EXPECT_TRUE(
-      ff::AffineQuantizationFunction::bind(floats({0.5}), std::nullopt, ff::PerTensor(), 4)
-          .is_monotonic());
+  EXPECT_TRUE(ff::AffineQuantizationFunction::bind(floats({0.5}), std::nullopt, ff::PerTensor(), 4)
+                  .is_monotonic());
 }
 
 }  // namespace

@@ -71,8 +71,8 @@ TEST(QuantizedTensor, HasNoMemoryOfItsValue) {
 
 TEST(QuantizedTensor, CodesAreShared) {
   const torch::Tensor codes = int8s({1, 2});
-  const torch::Tensor q =
-      ff::AffineQuantizationFunction::attach(codes, floats({0.5}), std::nullopt, ff::PerTensor(), 8);
+  const torch::Tensor q = ff::AffineQuantizationFunction::attach(codes, floats({0.5}), std::nullopt,
+                                                                 ff::PerTensor(), 8);
   codes[0] = 4;
   EXPECT_TRUE(same(q.dequantize(), floats({2, 1})));
   EXPECT_TRUE(ff::codes(q).is_same(codes));
@@ -95,8 +95,8 @@ TEST(QuantizedTensor, IsMadeOfFittingParts) {
 
 TEST(QuantizedTensor, GradientsFlowThroughTheCarrier) {
   const torch::Tensor carrier = torch::zeros({2}).requires_grad_();
-  const torch::Tensor q = ff::make_quantized_tensor(
-      int8s({1, 2}), ff::bound_function(example()), torch::kFloat, carrier);
+  const torch::Tensor q = ff::make_quantized_tensor(int8s({1, 2}), ff::bound_function(example()),
+                                                    torch::kFloat, carrier);
   EXPECT_TRUE(ff::gradient_carrier(q).is_same(carrier));
   (q.dequantize() * floats({3, 5})).sum().backward();
   EXPECT_TRUE(same(carrier.grad(), floats({3, 5})));

@@ -57,6 +57,7 @@ TEST(TileChange, SliceOfBlocksTakesWholeOnesOrPartOfOne) {
   expect_change(blocks, {Change::Slice{0, 4, 8, 1, false}, {12}, {8}}, {4}, {1, 2});
   expect_change(blocks, {Change::Slice{0, 5, 2, 1, false}, {12}, {2}}, {2}, {1});
   expect_change(blocks, {Change::Slice{0, 8, 2, 2, false}, {12}, {2}}, {2}, {2});
+  expect_change(blocks, {Change::Slice{0, 5, 0, 1, false}, {12}, {0}}, {4}, {});
   expect_refusal(blocks, {Change::Slice{0, 2, 4, 1, false}, {12}, {4}},
                  "the 4 indices from 2 of axis 0 cut tiles of size 4");
   expect_refusal(blocks, {Change::Slice{0, 0, 4, 2, false}, {12}, {4}}, "cut tiles of size 4");

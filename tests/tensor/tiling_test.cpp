@@ -49,16 +49,11 @@ Sizes expected_parameters(const torch::Tensor& data, const NaiveTiles& tiles) {
 TEST(Tiling, RunsCoverEachElementOnceWithItsTile) {
   const Sizes shape{4, 6, 3};
   const std::vector<std::pair<ff::Granularity, Sizes>> granularities = {
-      {ff::PerTensor(), {4, 6, 3}},
-      {ff::PerChannel(0), {1, 6, 3}},
-      {ff::PerChannel(1), {4, 1, 3}},
-      {ff::PerChannel({0, 2}), {1, 6, 1}},
-      {ff::PerChannel({0, 1, 2}), {1, 1, 1}},
-      {ff::PerBlock(1, 2, {0}), {1, 2, 3}},
-      {ff::PerBlock(1, 3), {4, 3, 3}},
-      {ff::PerBlock(1, 4, {0}, false), {1, 4, 3}},
-      {ff::PerTile({2, 3, 1}), {2, 3, 1}},
-      {ff::PerTile({2, 6, 3}), {2, 6, 3}},
+      {ff::PerTensor(), {4, 6, 3}},           {ff::PerChannel(0), {1, 6, 3}},
+      {ff::PerChannel(1), {4, 1, 3}},         {ff::PerChannel({0, 2}), {1, 6, 1}},
+      {ff::PerChannel({0, 1, 2}), {1, 1, 1}}, {ff::PerBlock(1, 2, {0}), {1, 2, 3}},
+      {ff::PerBlock(1, 3), {4, 3, 3}},        {ff::PerBlock(1, 4, {0}, false), {1, 4, 3}},
+      {ff::PerTile({2, 3, 1}), {2, 3, 1}},    {ff::PerTile({2, 6, 3}), {2, 6, 3}},
   };
   Sizes order{0, 1, 2};
   do {

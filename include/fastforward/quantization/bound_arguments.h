@@ -182,7 +182,12 @@ ArgumentTuple<Derived> make_arguments(Given&&... given) {
       using Got = std::tuple_element_t<index, Held>;
       static_assert(std::is_convertible_v<Got, Wanted> || std::is_arithmetic_v<std::decay_t<Got>>,
                     "an argument does not convert to the type that quantize takes");
-      return static_cast<Wanted>(std::forward<Got>(std::get<index>(held)));
+      auto value = static_cast<Wanted>(std::forward<Got>(std::get<index>(held)));
+      if constexpr (std::is_same_v<Wanted, std::optional<at::Tensor>>) {
+        if (value.has_value() && !value->defined())
+          value.reset();
+      }
+      return value;
     } else {
       static_assert(kIsOptional<Wanted>,
                     "an argument is missing: only a trailing std::optional may be left out");
