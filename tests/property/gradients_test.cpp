@@ -68,13 +68,15 @@ RC_GTEST_PROP(Gradients, OfFloat64EqualFiniteDifferences, ()) {
   // Along one random direction for each input, so that all elements count.
   const auto check = [&](const torch::Tensor& variable, double size, const auto& moved) {
     const torch::Tensor direction = random_data(variable.sizes(), seed + 1, torch::kDouble) * size;
-    const double expected = slope(
-        [&](double step) {
-          return (moved(direction * step) * weight).sum().template item<double>();
-        },
-        1e-4);
+    const auto surrogate_sum = [&](const torch::Tensor& step) {
+      const torch::Tensor sum = (moved(step) * weight).sum();
+      return sum.item<double>();
+    };
+    const double expected =
+        slope([&](double step) { return surrogate_sum(direction * step); }, 1e-4);
     const double got = (variable.grad() * direction).sum().item<double>();
-    const double whole = (moved(torch::zeros_like(variable)) * weight).abs().sum().item<double>();
+    const torch::Tensor terms = moved(torch::zeros_like(variable)) * weight;
+    const double whole = terms.abs().sum().item<double>();
     // Central differences of a function that is at most quadratic here: rounding only, 1e-16 of the
     // sum over the step.
     const double allowed = 1e-9 * (std::abs(expected) + whole) + 1e-30;
