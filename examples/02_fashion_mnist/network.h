@@ -29,7 +29,7 @@ class ConvBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvBlock);
 
-/// A network of 243,050 weights for 28 x 28 grey images and ten classes, with a quantizer at each
+/// A network of 242,410 weights for 28 x 28 grey images and ten classes, with a quantizer at each
 /// weight and each activation. Whether they are on is the caller's choice
 /// (ff::disable_quantization).
 class NetworkImpl : public torch::nn::Module {

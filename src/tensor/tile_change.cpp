@@ -40,7 +40,7 @@ TileChange follow(const Tiles& old, const StructuralChange& change,
   Sizes tile = old.tile;
   int64_t first = 0, count = 1, step = 1;
   tile[axis] = slice.length;
-  if (old.grid[axis] > 1) {
+  if (old.grid[axis] != 1) {
     const bool whole_tiles = slice.length == 0 || (slice.step == 1 && slice.start % block == 0 &&
                                                    slice.length % block == 0);
     const bool in_one_tile =

@@ -10,7 +10,6 @@
 namespace {
 
 using ff::test::pick;
-using ff::test::pick_seed;
 using ff::test::random_data;
 
 class ThreadsGuard {
@@ -34,8 +33,8 @@ struct Big {
 };
 
 // Several blocks of work each, with ends in the middle of tiles.
-Big pick_big() {
-  const std::vector<Big> all = {
+std::vector<Big> big_cases() {
+  return {
       {{100003}, ff::PerTensor()},
       {{37, 41, 101}, ff::PerTensor()},
       {{7, 20011}, ff::PerChannel(0)},
@@ -46,7 +45,6 @@ Big pick_big() {
       {{3, 50021}, ff::PerBlock(1, 10007, {0}, false)},
       {{30, 40, 100}, ff::PerTile({15, 10, 25})},
   };
-  return all[pick(0, static_cast<int64_t>(all.size()) - 1)];
 }
 
 std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType type, uint64_t seed,
@@ -67,18 +65,21 @@ std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType t
   return {ff::codes(q), y.detach(), data.grad(), scale.grad(), offset.grad()};
 }
 
-RC_GTEST_PROP(Threads, GiveTheSameBits, ()) {
-  const Big big = pick_big();
-  const int64_t bits = pick(1, 16);
-  const uint64_t seed = pick_seed();
-  const auto type = pick(0, 1) == 0 ? torch::kFloat : torch::kDouble;
-  const bool permuted = pick(0, 1) == 1;
-  RC_LOG() << c10::str(big.granularity, " on ", at::IntArrayRef(big.shape), " ", bits, " bits");
-  const auto one = run(big, bits, type, seed, permuted, 1);
-  for (const int threads : {2, 3}) {
-    const auto several = run(big, bits, type, seed, permuted, threads);
-    for (size_t i = 0; i < one.size(); ++i)
-      RC_SAME(several[i], one[i]);
+TEST(Threads, GiveTheSameBits) {
+  uint64_t seed = 0;
+  for (const auto type : {torch::kFloat, torch::kDouble}) {
+    for (const Big& big : big_cases()) {
+      const bool permuted = ++seed % 2 == 0;
+      const int64_t bits = seed % 3 == 0 ? 16 : 4;
+      SCOPED_TRACE(c10::str(big.granularity, " on ", at::IntArrayRef(big.shape), " ", type, " ",
+                            bits, " bits", permuted ? " permuted" : "", ", seed ", seed));
+      const auto one = run(big, bits, type, seed, permuted, 1);
+      for (const int threads : {2, 3}) {
+        const auto several = run(big, bits, type, seed, permuted, threads);
+        for (size_t i = 0; i < one.size(); ++i)
+          EXPECT_TRUE(ff::test::same(several[i], one[i])) << threads << " threads, result " << i;
+      }
+    }
   }
 }
 

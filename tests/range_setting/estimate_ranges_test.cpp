@@ -114,8 +114,7 @@ TEST(EstimateRanges, NonfiniteDataNamesQuantizerAndBatch) {
     const auto estimation = ff::estimate_ranges(model, estimator);
     model.forward(floats({-1, 1}));
     EXPECT_ERROR(c10::ValueError,
-                 "LinearQuantizer 'first': " + estimator->name() +
-                     ", batch 1: " + estimator->name() +
+                 "LinearQuantizer 'first': batch 1: " + estimator->name() +
                      ": the data of shape [2] has 1 values that are NaN or infinite, the first at "
                      "flat index 1: nan",
                  model.forward(floats({1, nan})));
@@ -128,11 +127,10 @@ TEST(EstimateRanges, NonfiniteDataNamesQuantizerAndBatch) {
 TEST(EstimateRanges, DataMustBePlainFloatingPoint) {
   Model model;
   const auto estimation = ff::estimate_ranges(model, range_setting::running_minmax());
-  EXPECT_ERROR(
-      c10::TypeError,
-      "LinearQuantizer 'first': running_minmax, batch 0: running_minmax: the data has type "
-      "Long",
-      model.forward(torch::ones({2}, torch::kLong)));
+  EXPECT_ERROR(c10::TypeError,
+               "LinearQuantizer 'first': batch 0: running_minmax: the data has type "
+               "Long",
+               model.forward(torch::ones({2}, torch::kLong)));
   const torch::Tensor q = model.first->forward(floats({-1, 1}));
   EXPECT_ERROR(c10::ValueError, "is quantized already", model.first->forward(q));
 }
@@ -143,7 +141,7 @@ TEST(EstimateRanges, EmptyBatchesChangeNothing) {
   model.first->forward(floats({1, 2}));
   EXPECT_EQ(model.first->forward(torch::empty({0, 3})).numel(), 0);
   expect_range(model.first, 1, 2);
-  EXPECT_ERROR(c10::ValueError, "running_minmax, batch 2: ",
+  EXPECT_ERROR(c10::ValueError, "LinearQuantizer 'first': batch 2: running_minmax: ",
                model.first->forward(floats({std::numeric_limits<float>::infinity()})));
 }
 

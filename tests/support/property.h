@@ -19,14 +19,14 @@
 /// RC_PARAMS="seed=...".
 namespace ff::test {
 
-/// A number in [from, to].
+/// A number in [from, to], all equally likely from the first case on.
 inline int64_t pick(int64_t from, int64_t to) {
-  return *rc::gen::inRange<int64_t>(from, to + 1);
+  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange<int64_t>(from, to + 1));
 }
 
 /// A seed for random_data.
 inline uint64_t pick_seed() {
-  return static_cast<uint64_t>(*rc::gen::inRange<int64_t>(0, 1 << 30));
+  return static_cast<uint64_t>(pick(0, 1 << 30));
 }
 
 /// A shape with `from` to `to` axes of 1 to 6 elements, now and then an empty one.
