@@ -109,9 +109,12 @@ RC_GTEST_PROP(Gradients, AUsersFunctionWithRoundSteAgrees, ()) {
     return ff::expand_parameter(parameter, data.sizes(), input.tiled.granularity);
   };
   const torch::Tensor z = each(ff::round_ste(offset)), s = each(scale);
-  const torch::Tensor codes = ff::round_ste(data / s - z)
-                                  .clamp(static_cast<double>(ff::integer_minimum(input.num_bits)),
-                                         static_cast<double>(ff::integer_maximum(input.num_bits)));
+  // Not clamp(): on the bound itself its gradient is 0 since LibTorch 2.1x, 1 before.
+  const torch::Tensor low = torch::full({}, ff::integer_minimum(input.num_bits), torch::kDouble),
+                      high = torch::full({}, ff::integer_maximum(input.num_bits), torch::kDouble);
+  const torch::Tensor rounded = ff::round_ste(data / s - z);
+  const torch::Tensor codes =
+      torch::where(rounded.lt(low), low, torch::where(rounded.gt(high), high, rounded));
   const auto expected = gradients((codes + z) * s);
   const auto got = gradients(
       ff::quantize_per_granularity(data, scale, offset, input.tiled.granularity, input.num_bits)
