@@ -73,7 +73,7 @@ at::Tensor AffineQuantizationFunction::dequantize_as(
 torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
     torch::autograd::AutogradContext* ctx, const at::Tensor& gradient) {
   TORCH_CHECK_NOT_IMPLEMENTED(
-      !at::GradMode::is_enabled() || !gradient.requires_grad(), kName,
+      !at::GradMode::is_enabled(), kName,
       ": there is no second derivative of quantization; call backward() without "
       "create_graph.");
   const at::NoGradGuard no_grad;

@@ -109,7 +109,7 @@ RC_GTEST_PROP(Gradients, AUsersFunctionWithRoundSteAgrees, ()) {
     return ff::expand_parameter(parameter, data.sizes(), input.tiled.granularity);
   };
   const torch::Tensor z = each(ff::round_ste(offset)), s = each(scale);
-  // Not clamp(): on the bound itself its gradient is 0 since LibTorch 2.1x, 1 before.
+  // Not clamp(): on the bound itself its gradient is 0 in LibTorch 2.15, 1 in 2.7.
   const torch::Tensor low = torch::full({}, ff::integer_minimum(input.num_bits), torch::kDouble),
                       high = torch::full({}, ff::integer_maximum(input.num_bits), torch::kDouble);
   const torch::Tensor rounded = ff::round_ste(data / s - z);

@@ -141,6 +141,9 @@ TEST(AffineGradient, NoSecondDerivative) {
                "AffineQuantizationFunction: there is no second derivative of quantization; call "
                "backward() without create_graph.",
                torch::autograd::grad({(y * y).sum()}, {scale}, {}, true, /*create_graph=*/true));
+  // Also where the incoming gradient is a constant: dscale depends on the data all the same.
+  EXPECT_ERROR(c10::NotImplementedError, "there is no second derivative of quantization",
+               torch::autograd::grad({y.sum()}, {scale}, {}, true, /*create_graph=*/true));
 }
 
 }  // namespace

@@ -179,6 +179,21 @@ TEST(MinErrorGrid, BeatsMinMaxOnDataWithOutliers) {
   }
 }
 
+TEST(MinErrorGrid, HalfPrecisionDataChoosesAsFloat32) {
+  // Errors of this size do not fit float16, and sums of many batches do not fit bfloat16's 8 bits.
+  for (const auto type : {torch::kHalf, torch::kBFloat16}) {
+    LinearQuantizer half(4), full(4);
+    const auto a = ff::estimate_ranges(half, range_setting::mse_grid({.num_candidates = 20}));
+    const auto b = ff::estimate_ranges(full, range_setting::mse_grid({.num_candidates = 20}));
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const torch::Tensor batch = (random_data({100}, seed) * 500).to(type);
+      half->forward(batch);
+      full->forward(batch.to(torch::kFloat));
+    }
+    EXPECT_TRUE(same(half->scale, full->scale)) << type;
+  }
+}
+
 TEST(MinErrorGrid, WrongOptionsAndDataAreErrors) {
   EXPECT_ERROR(c10::ValueError, "min_error_grid: num_candidates is 0; expected at least 1.",
                range_setting::min_error_grid({.num_candidates = 0}));
