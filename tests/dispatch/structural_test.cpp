@@ -179,7 +179,12 @@ TEST(Structural, WhatIsRefusedWorksRelaxed) {
 
 TEST(Structural, ErrorsOfLibTorchStay) {
   const torch::Tensor q = ff::quantize_per_tensor(torch::ones({4, 6}), 0.5);
-  EXPECT_ERROR(c10::Error, "shape '[5, 5]' is invalid for input of size 24", q.view({5, 5}));
+  try {
+    q.view({5, 5});
+    ADD_FAILURE() << "view of another number of elements";
+  } catch (const std::exception& error) {  // in LibTorch 2.7 no c10::Error, but a runtime_error
+    EXPECT_EQ(ff::test::text_of(error), "shape '[5, 5]' is invalid for input of size 24");
+  }
   EXPECT_ERROR(c10::IndexError, "Dimension out of range", q.transpose(0, 2));
   EXPECT_ERROR(c10::IndexError, "out of range", q.select(0, 4));
   EXPECT_ERROR(c10::Error, "", q.narrow(0, 3, 2));
