@@ -25,8 +25,8 @@ namespace ff::storage {
 /// Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section
 /// "File formats".
 ///
-///     torch::Tensor images = ff::storage::read_idx("train-images-idx3-ubyte.gz");  // uint8
-///     [60000, 28, 28]
+///     // uint8 [60000, 28, 28]
+///     torch::Tensor images = ff::storage::read_idx("train-images-idx3-ubyte.gz");
 FF_API at::Tensor read_idx(const std::filesystem::path& path);
 
 }  // namespace ff::storage
