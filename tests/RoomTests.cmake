@@ -86,5 +86,5 @@ function(ff_use_internals name)
   list(JOIN ARGN "|" parts)
   target_sources(${name} PRIVATE
     "$<FILTER:$<TARGET_OBJECTS:fastforward>,INCLUDE,fastforward[.]dir/[./]*(${parts})>")
-  target_link_libraries(${name} PRIVATE $<LINK_ONLY:LibTorch::OpenMP>)
+  target_link_libraries(${name} PRIVATE $<LINK_ONLY:LibTorch::OpenMP> $<LINK_ONLY:hwy::hwy>)
 endfunction()

@@ -4,6 +4,7 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <c10/util/Exception.h>
 
+#include "quantization/affine_arguments.h"
 #include "quantization/affine_grid.h"
 #include "quantization/check.h"
 
@@ -15,20 +16,17 @@ constexpr const char* kName = "AffineQuantizationFunction";
 void check_arguments(const at::Tensor& data, const at::Tensor& scale,
                      const std::optional<at::Tensor>& offset, const Granularity& granularity,
                      int64_t num_bits, std::optional<at::ScalarType> codes_dtype) {
-  check::num_bits(kName, num_bits);
+  check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
   if (codes_dtype.has_value())
     check::codes_dtype(kName, num_bits, *codes_dtype);
-  check::parameter_shape(kName, "scale", scale, data.sizes(), granularity, data.device());
-  check::scale_values(kName, scale);
-  if (offset.has_value()) {
-    check::parameter_shape(kName, "offset", *offset, data.sizes(), granularity, data.device());
-    check::finite_values(kName, "offset", *offset);
-  }
 }
 
-// A gradient for a parameter: its own shape and type.
-at::Tensor like_parameter(const at::Tensor& gradient, const at::Tensor& parameter) {
-  return gradient.reshape(parameter.sizes()).to(parameter.scalar_type());
+at::Tensor codes_of(const at::Tensor& data, const at::Tensor& scale,
+                    const std::optional<at::Tensor>& offset, const Granularity& granularity,
+                    int64_t num_bits, std::optional<at::ScalarType> codes_dtype) {
+  const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(data.scalar_type()));
+  const at::Tensor codes = data.is_cpu() ? quantize_cpu(data, grid) : quantize_aten(data, grid);
+  return codes_dtype.has_value() ? codes.to(*codes_dtype) : codes;
 }
 
 }  // namespace
@@ -39,15 +37,20 @@ at::Tensor AffineQuantizationFunction::quantize(torch::autograd::AutogradContext
                                                 const Granularity& granularity, int64_t num_bits,
                                                 std::optional<at::ScalarType> codes_dtype) {
   check_arguments(data, scale, offset, granularity, num_bits, codes_dtype);
-  ctx->save_for_backward({data, scale, offset.value_or(at::Tensor())});
-  ctx->saved_data["tile"] =
-      granularity.is_per_tensor() ? std::vector<int64_t>{} : granularity.tile_size(data.sizes());
-  ctx->saved_data["num_bits"] = num_bits;
-  const at::ScalarType type = arithmetic_type(data.scalar_type());
-  const AffineGrid grid(scale, offset, granularity, num_bits, type);
-  const at::Tensor x = data.detach().to(type);
-  const at::Tensor codes = data.is_cpu() ? quantize_cpu(x, grid) : quantize_aten(x, grid);
-  return codes_dtype.has_value() ? codes.to(*codes_dtype) : codes;
+  save_for_affine_backward(ctx, data, scale, offset, granularity, num_bits);
+  return codes_of(data, scale, offset, granularity, num_bits, codes_dtype);
+}
+
+at::Tensor AffineQuantizationFunction::quantize_with(
+    const BoundQuantizationFunction& self, const at::Tensor& data,
+    const detail::ArgumentTuple<AffineQuantizationFunction>& arguments) {
+  if (detail::any_requires_grad(data, arguments))
+    return QuantizationAutogradFunction::quantize_with(self, data, arguments);
+  const at::NoGradGuard no_grad;
+  const auto& [scale, offset, granularity, num_bits, codes_dtype] = arguments;
+  check_arguments(data, scale, offset, granularity, num_bits, codes_dtype);
+  return make_quantized_tensor(codes_of(data, scale, offset, granularity, num_bits, codes_dtype),
+                               self, data.scalar_type());
 }
 
 at::Tensor AffineQuantizationFunction::dequantize(const at::Tensor& codes, const at::Tensor& scale,
@@ -67,7 +70,8 @@ at::Tensor AffineQuantizationFunction::dequantize_as(
   // Codes may come from elsewhere (attach), so that the parameters are checked against them.
   check_arguments(codes, scale, offset, granularity, num_bits, codes_dtype);
   const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(*dtype));
-  return (codes.is_cpu() ? dequantize_cpu(codes, grid) : dequantize_aten(codes, grid)).to(*dtype);
+  return codes.is_cpu() ? dequantize_cpu(codes, grid, *dtype)
+                        : dequantize_aten(codes, grid, *dtype);
 }
 
 torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
@@ -85,10 +89,10 @@ torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
   const at::ScalarType type = arithmetic_type(data.scalar_type());
   const AffineGrid grid(scale, offset.defined() ? std::optional(offset) : std::nullopt, granularity,
                         ctx->saved_data["num_bits"].toInt(), type);
-  const at::Tensor x = data.to(type), g = gradient.to(type);
+  const at::Tensor g = gradient.to(data.scalar_type());
   const AffineGradients gradients =
-      data.is_cpu() ? backward_cpu(x, g, grid) : backward_aten(x, g, grid);
-  return {gradients[0].to(data.scalar_type()),
+      data.is_cpu() ? backward_cpu(data, g, grid) : backward_aten(data, g, grid);
+  return {gradients[0],
           like_parameter(gradients[1], scale),
           offset.defined() ? like_parameter(gradients[2], offset) : at::Tensor(),
           at::Tensor(),

@@ -7,7 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include "fastforward/quantization/affine.h"
-#include "quantization/tile_range.h"
+#include "fastforward/quantization/tile_range.h"
 
 namespace ff::dynamic {
 namespace {
@@ -33,7 +33,7 @@ at::Tensor quantize_per_granularity(const at::Tensor& input, const Granularity& 
   at::Tensor quantized;
   {
     const at::NoGradGuard no_grad;
-    const QuantizationRange range = tile_range(kName, input, granularity);
+    const QuantizationRange range = tile_range(input, granularity, kName);
     const AffineParameters parameters =
         parameters_for_range(range.min, range.max, num_bits, options);
     const at::Tensor offset =

@@ -9,9 +9,9 @@
 
 #include <cmath>
 
+#include "fastforward/quantization/tile_range.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "fastforward/tensor/tiles.h"
-#include "quantization/tile_range.h"
 
 namespace ff::range_setting {
 namespace {
@@ -41,7 +41,7 @@ class MinErrorStep final : public EstimatorStep {
   void estimate(RangeSettable& settable, const at::Tensor& data) override {
     auto& quantizer = dynamic_cast<SupportsRangeBasedOperator&>(settable);
     const Granularity granularity = quantizer.granularity();
-    const QuantizationRange range = tile_range("min_error_grid", data, granularity);
+    const QuantizationRange range = tile_range(data, granularity, "min_error_grid");
     const at::Tensor rows = tiles_to_rows(data.to(range.min.scalar_type()), granularity);
     if (!error_.defined()) {
       // The padding of loose blocks must not widen a range.

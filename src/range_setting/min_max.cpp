@@ -8,7 +8,7 @@
 #include <functional>
 #include <optional>
 
-#include "quantization/tile_range.h"
+#include "fastforward/quantization/tile_range.h"
 
 namespace ff::range_setting {
 namespace {
@@ -23,7 +23,7 @@ class MinMaxStep final : public EstimatorStep {
       : name_(std::move(name)), known_(std::move(known)), join_(std::move(join)) {}
 
   void estimate(RangeSettable& quantizer, const at::Tensor& data) override {
-    const QuantizationRange batch = tile_range(name_, data, quantizer.granularity());
+    const QuantizationRange batch = tile_range(data, quantizer.granularity(), name_);
     TORCH_CHECK_VALUE(!known_.has_value() || known_->min.numel() == batch.min.numel(), name_,
                       ": data of shape ", data.sizes(), " has ", batch.min.numel(), " tiles of ",
                       quantizer.granularity(), ", but the range so far has ", known_->min.numel(),

@@ -26,6 +26,8 @@ const std::vector<std::pair<ff::Granularity, Sizes>>& granularities() {
       {ff::PerChannel(1), {6, 4, 5, 3}},
       {ff::PerChannel({1, 3}), {6, 4, 5, 3}},
       {ff::PerChannel(0), {0, 3}},
+      {ff::PerChannel(0), {7, 33}},
+      {ff::PerChannel(1), {7, 33}},
       {ff::PerChannel(1), {0, 3}},
       {ff::PerBlock(2, 2, {0}, false), {6, 4, 5, 3}},
       {ff::PerBlock(0, 3, {1}), {6, 4, 5, 3}},
@@ -51,13 +53,14 @@ ff::AffineGrid grid_for(const ff::Granularity& granularity, const Sizes& shape, 
                         torch::ScalarType type, uint64_t seed) {
   const int64_t tiles = granularity.parameter_dimensionality(shape);
   return ff::AffineGrid(random_data({tiles}, seed + 100).abs() * 0.2 + 0.1,
-                        random_data({tiles}, seed + 200) * 3, granularity, bits, type);
+                        random_data({tiles}, seed + 200) * 3, granularity, bits,
+                        ff::arithmetic_type(type));
 }
 
 template <typename Body>
 void for_each_case(const Body& body) {
   uint64_t seed = 0;
-  for (const auto type : {torch::kFloat, torch::kDouble}) {
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
     for (const auto& [granularity, shape] : granularities()) {
       for (const int64_t bits : {1, 4, 8, 9, 16}) {
         SCOPED_TRACE(c10::str(granularity, " on ", at::IntArrayRef(shape), " ", type, " ", bits,
@@ -81,7 +84,48 @@ TEST(AffineGrid, CpuCodesEqualAtenCodes) {
 TEST(AffineGrid, CpuValuesEqualAtenValues) {
   for_each_case([](const torch::Tensor& data, const ff::AffineGrid& grid) {
     const torch::Tensor codes = ff::quantize_cpu(data, grid);
-    EXPECT_TRUE(same(ff::dequantize_cpu(codes, grid), ff::dequantize_aten(codes, grid)));
+    for (const auto type : {grid.type, data.scalar_type()}) {
+      EXPECT_TRUE(
+          same(ff::dequantize_cpu(codes, grid, type), ff::dequantize_aten(codes, grid, type)));
+    }
+  });
+}
+
+TEST(AffineGrid, FakeQuantizedValuesAreThoseOfTheCodes) {
+  for_each_case([](const torch::Tensor& data, const ff::AffineGrid& grid) {
+    const torch::Tensor codes = ff::quantize_cpu(data, grid);
+    const torch::Tensor values = ff::dequantize_cpu(codes, grid, data.scalar_type());
+    EXPECT_TRUE(same(ff::fake_quantize_cpu(data, grid), values));
+    EXPECT_TRUE(same(ff::fake_quantize_aten(data, grid), values));
+  });
+}
+
+TEST(AffineGrid, ResultsGoToGivenMemoryOfAnyStrides) {
+  for_each_case([](const torch::Tensor& data, const ff::AffineGrid& grid) {
+    const torch::Tensor codes = ff::quantize_cpu(data, grid);
+    const torch::Tensor values = ff::fake_quantize_cpu(data, grid);
+    const torch::Tensor gradient = torch::ones_like(data);
+    const torch::Tensor data_gradient = ff::backward_cpu(data, gradient, grid)[0];
+    // As the data lies, and with the axes the other way round.
+    for (const bool reversed : {false, true}) {
+      const auto memory = [&](const torch::Tensor& like) {
+        torch::Tensor fresh = torch::empty_like(like);
+        return reversed ? torch::empty(like.sizes(), like.options()).t().contiguous().t() : fresh;
+      };
+      if (reversed && data.dim() != 2)
+        continue;
+      const torch::Tensor out_codes = memory(codes), out_values = memory(values),
+                          out_gradient = memory(values);
+      ff::quantize_cpu(data, grid, out_codes);
+      ff::fake_quantize_cpu(data, grid, out_values);
+      ff::backward_cpu(data, gradient, grid, out_gradient);
+      EXPECT_TRUE(same(out_codes, codes));
+      EXPECT_TRUE(same(out_values, values));
+      EXPECT_TRUE(same(out_gradient, data_gradient));
+      const torch::Tensor dequantized = memory(values);
+      ff::dequantize_cpu(codes, grid, data.scalar_type(), dequantized);
+      EXPECT_TRUE(same(dequantized, values));
+    }
   });
 }
 
@@ -92,7 +136,7 @@ TEST(AffineGrid, CpuGradientsEqualAtenGradients) {
                               aten = ff::backward_aten(data, gradient, grid);
     EXPECT_TRUE(same(cpu[0], aten[0]));
     // The same products, summed in double in another order, then rounded to the type.
-    const bool is_double = data.scalar_type() == torch::kDouble;
+    const bool is_double = grid.type == torch::kDouble;
     const double relative = is_double ? 1e-10 : 1e-6;
     const double absolute = relative * std::exp2(static_cast<double>(grid.num_bits));
     EXPECT_TRUE(torch::allclose(cpu[1], aten[1], relative, absolute)) << cpu[1] << aten[1];
@@ -103,10 +147,10 @@ TEST(AffineGrid, CpuGradientsEqualAtenGradients) {
 TEST(AffineGrid, CodesOfManyTypesDequantize) {
   const ff::AffineGrid grid = grid_for(ff::PerChannel(0), {4, 6}, 12, torch::kFloat, 1);
   const torch::Tensor codes = torch::randint(-2048, 2048, {4, 6}, torch::kShort);
-  const torch::Tensor expected = ff::dequantize_cpu(codes, grid);
+  const torch::Tensor expected = ff::dequantize_cpu(codes, grid, grid.type);
   for (const auto type : {torch::kInt, torch::kLong, torch::kFloat, torch::kDouble}) {
-    EXPECT_TRUE(same(ff::dequantize_cpu(codes.to(type), grid), expected));
-    EXPECT_TRUE(same(ff::dequantize_aten(codes.to(type), grid), expected));
+    EXPECT_TRUE(same(ff::dequantize_cpu(codes.to(type), grid, grid.type), expected));
+    EXPECT_TRUE(same(ff::dequantize_aten(codes.to(type), grid, grid.type), expected));
   }
 }
 
@@ -115,21 +159,21 @@ TEST(AffineGrid, CodesOfOtherTypesMayBeAnything) {
   const ff::AffineGrid grid(torch::full({1}, 0.5F), std::nullopt, ff::PerTensor(), 8,
                             torch::kFloat);
   const torch::Tensor large = torch::tensor({100000, -100000}, torch::kInt);
-  EXPECT_TRUE(same(ff::dequantize_cpu(large, grid), ff::test::floats({50000, -50000})));
-  EXPECT_TRUE(
-      same(ff::dequantize_cpu(torch::tensor({200}, torch::kByte), grid), ff::test::floats({100})));
+  EXPECT_TRUE(same(ff::dequantize_cpu(large, grid, grid.type), ff::test::floats({50000, -50000})));
+  EXPECT_TRUE(same(ff::dequantize_cpu(torch::tensor({200}, torch::kByte), grid, grid.type),
+                   ff::test::floats({100})));
 }
 
 TEST(AffineGrid, RoundsOffsetsAndFlattensParameters) {
   const ff::AffineGrid grid(torch::full({2, 1}, 0.5F), torch::tensor({{2.5}, {-1.2}}),
                             ff::PerChannel(0), 4, torch::kDouble);
-  EXPECT_TRUE(same(grid.scale, torch::tensor({0.5, 0.5}, torch::kDouble)));
-  EXPECT_TRUE(same(grid.z, torch::tensor({2.0, -1.0}, torch::kDouble)));
+  EXPECT_TRUE(same(grid.scale(), torch::tensor({0.5, 0.5}, torch::kDouble)));
+  EXPECT_TRUE(same(grid.z(), torch::tensor({2.0, -1.0}, torch::kDouble)));
   EXPECT_EQ(grid.low, -8);
   EXPECT_EQ(grid.high, 7);
   const ff::AffineGrid plain(torch::full({2}, 0.5F), std::nullopt, ff::PerChannel(0), 4,
                              torch::kFloat);
-  EXPECT_TRUE(same(plain.z, torch::zeros({2})));
+  EXPECT_TRUE(same(plain.z(), torch::zeros({2})));
 }
 
 TEST(AffineGrid, TypesOfArithmeticAndCodes) {

@@ -1,4 +1,4 @@
-#include "quantization/tile_range.h"
+#include "fastforward/quantization/tile_range.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -15,31 +15,31 @@ using ff::test::same;
 
 TEST(TileRange, MinimumAndMaximumOfEachTile) {
   const torch::Tensor data = floats({1, 5, -2, 3, 4, 9}).reshape({2, 3});
-  const auto tensor = ff::tile_range("test", data, ff::PerTensor());
+  const auto tensor = ff::tile_range(data, ff::PerTensor());
   EXPECT_TRUE(same(tensor.min, floats({-2})));
   EXPECT_TRUE(same(tensor.max, floats({9})));
-  const auto channel = ff::tile_range("test", data, ff::PerChannel(1));
+  const auto channel = ff::tile_range(data, ff::PerChannel(1));
   EXPECT_TRUE(same(channel.min, floats({1, 4, -2})));
   EXPECT_TRUE(same(channel.max, floats({3, 5, 9})));
 }
 
 TEST(TileRange, PaddingOfLooseBlocksDoesNotCount) {
   const torch::Tensor data = floats({1, 2, 3, 4, 5, -1, -2, -3, -4, -5}).reshape({2, 5});
-  const auto range = ff::tile_range("test", data, ff::PerBlock(1, 3, {0}, false));
+  const auto range = ff::tile_range(data, ff::PerBlock(1, 3, {0}, false));
   EXPECT_TRUE(same(range.min, floats({1, 4, -3, -5})));
   EXPECT_TRUE(same(range.max, floats({3, 5, -1, -4})));
 }
 
 TEST(TileRange, EmptyTilesHaveAZeroRange) {
-  const auto range = ff::tile_range("test", torch::empty({0, 2}), ff::PerChannel(1));
+  const auto range = ff::tile_range(torch::empty({0, 2}), ff::PerChannel(1));
   EXPECT_TRUE(same(range.min, floats({0, 0})));
   EXPECT_TRUE(same(range.max, floats({0, 0})));
-  EXPECT_EQ(ff::tile_range("test", torch::empty({0, 2}), ff::PerChannel(0)).min.numel(), 0);
+  EXPECT_EQ(ff::tile_range(torch::empty({0, 2}), ff::PerChannel(0)).min.numel(), 0);
 }
 
 TEST(TileRange, KeepsTheTypeAndLeavesTheGraph) {
   const torch::Tensor data = torch::tensor({1.0, 2.0}, torch::kDouble).requires_grad_();
-  const auto range = ff::tile_range("test", data, ff::PerTensor());
+  const auto range = ff::tile_range(data, ff::PerTensor());
   EXPECT_EQ(range.max.scalar_type(), torch::kDouble);
   EXPECT_FALSE(range.max.requires_grad());
 }
@@ -58,7 +58,7 @@ TEST(TileRange, NanAndInfinityAreErrorsInEveryTile) {
                      c10::str("where it was: the data of shape [2, 5] has 1 values that are NaN or "
                               "infinite, the first at flat index ",
                               at),
-                     ff::tile_range("where it was", data, granularity));
+                     ff::tile_range(data, granularity, "where it was"));
       }
     }
   }

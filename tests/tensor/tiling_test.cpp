@@ -14,20 +14,20 @@ namespace {
 using ff::test::NaiveTiles;
 using Sizes = std::vector<int64_t>;
 
-// The parameter of each place in memory as the runs say it; -1 where no run or several come by.
-Sizes parameters_of_runs(const ff::Tiling& tiling, int64_t step) {
+// The parameter of each place in memory as the panels say it; -1 where no panel or several come by.
+Sizes parameters_of_panels(const ff::Tiling& tiling, int64_t step) {
   Sizes parameters(tiling.num_elements, -1);
   for (int64_t begin = 0; begin < tiling.num_elements; begin += step) {
     const int64_t end = std::min(tiling.num_elements, begin + step);
-    tiling.for_each_run(begin, end,
-                        [&](int64_t offset, int64_t length, int64_t parameter, int64_t stride) {
-                          for (int64_t i = 0; i < length; ++i) {
-                            const int64_t place = offset + i;
-                            ASSERT_TRUE(place >= begin && place < end) << "out of the block";
-                            ASSERT_EQ(parameters[place], -1) << "twice at " << place;
-                            parameters[place] = parameter + i * stride;
-                          }
-                        });
+    tiling.for_each_panel(begin, end, [&](const ff::TiledPanel& panel) {
+      for (int64_t i = 0; i < panel.rows * panel.columns; ++i) {
+        const int64_t place = panel.offset + i;
+        const int64_t row = i / panel.columns, column = i % panel.columns;
+        ASSERT_TRUE(place >= begin && place < end) << "out of the block";
+        ASSERT_EQ(parameters[place], -1) << "twice at " << place;
+        parameters[place] = panel.parameter + row * panel.row_stride + column * panel.column_stride;
+      }
+    });
   }
   return parameters;
 }
@@ -70,7 +70,7 @@ TEST(Tiling, RunsCoverEachElementOnceWithItsTile) {
       const Sizes expected = expected_parameters(data, {shape, tile});
       EXPECT_EQ(tiling.num_tiles, *std::max_element(expected.begin(), expected.end()) + 1);
       for (const int64_t step : {int64_t{72}, int64_t{1}, int64_t{5}, int64_t{7}, int64_t{36}})
-        EXPECT_EQ(parameters_of_runs(tiling, step), expected) << "blocks of " << step;
+        EXPECT_EQ(parameters_of_panels(tiling, step), expected) << "blocks of " << step;
     }
   } while (std::next_permutation(order.begin(), order.end()));
 }
@@ -88,11 +88,11 @@ TEST(Tiling, MergesAxes) {
 TEST(Tiling, OneElementAndNone) {
   for (const ff::Granularity& granularity :
        {ff::Granularity(ff::PerTensor()), ff::Granularity(ff::PerChannel(0))}) {
-    EXPECT_EQ(parameters_of_runs(ff::make_tiling({1, 1}, {1, 1}, granularity), 1), Sizes{0});
-    EXPECT_EQ(parameters_of_runs(ff::make_tiling({0, 3}, {3, 1}, granularity), 1), Sizes{});
+    EXPECT_EQ(parameters_of_panels(ff::make_tiling({1, 1}, {1, 1}, granularity), 1), Sizes{0});
+    EXPECT_EQ(parameters_of_panels(ff::make_tiling({0, 3}, {3, 1}, granularity), 1), Sizes{});
   }
-  EXPECT_EQ(parameters_of_runs(ff::make_tiling({}, {}, ff::PerTensor()), 1), Sizes{0});
-  EXPECT_EQ(parameters_of_runs(ff::make_tiling({}, {}, ff::PerTile({})), 1), Sizes{0});
+  EXPECT_EQ(parameters_of_panels(ff::make_tiling({}, {}, ff::PerTensor()), 1), Sizes{0});
+  EXPECT_EQ(parameters_of_panels(ff::make_tiling({}, {}, ff::PerTile({})), 1), Sizes{0});
 }
 
 }  // namespace

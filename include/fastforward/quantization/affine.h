@@ -42,6 +42,10 @@ struct FF_API AffineQuantizationFunction
                              const at::Tensor& scale, const std::optional<at::Tensor>& offset,
                              const Granularity& granularity, int64_t num_bits,
                              std::optional<at::ScalarType> codes_dtype);
+  /// Quantizes with bound arguments; without a node of the graph where no gradient is wanted.
+  static at::Tensor quantize_with(
+      const BoundQuantizationFunction& self, const at::Tensor& data,
+      const detail::ArgumentTuple<AffineQuantizationFunction>& arguments);
   /// Returns the values in float32, or float64 if the scale is float64.
   static at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scale,
                                const std::optional<at::Tensor>& offset,

@@ -84,6 +84,8 @@ template <typename Derived>
 class QuantizationAutogradFunction : public QuantizationFunction<Derived> {
   friend class detail::BoundArguments<Derived>;
 
+ protected:
+  /// Quantizes with bound arguments, as one node of the graph where a gradient is wanted.
   template <typename Tuple>
   static at::Tensor quantize_with(const BoundQuantizationFunction& self, const at::Tensor& data,
                                   const Tuple& arguments) {
