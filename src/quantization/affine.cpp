@@ -100,6 +100,11 @@ torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
           at::Tensor()};
 }
 
+bool AffineQuantizationFunction::is_function_of(const BoundQuantizationFunction& function) {
+  using Implementation = detail::BoundArguments<AffineQuantizationFunction>;
+  return dynamic_cast<const Implementation*>(&function.implementation()) != nullptr;
+}
+
 std::vector<std::string> AffineQuantizationFunction::argument_names() {
   return {"scale", "offset", "granularity", "num_bits", "codes_dtype"};
 }

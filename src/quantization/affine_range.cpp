@@ -2,12 +2,16 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <utility>
 
 #include "fastforward/tensor/quantized_tensor.h"
 #include "quantization/check.h"
@@ -58,6 +62,77 @@ at::Tensor asymmetric_scale(const at::Tensor& min, const at::Tensor& max, int64_
   return scale.clamp_min(kSmallestScale);
 }
 
+// Plain floating-point CPU memory.
+bool is_on_cpu(const at::Tensor& end) {
+  return end.defined() && end.is_cpu() && end.layout() == at::kStrided && !is_quantized(end) &&
+         end.is_floating_point();
+}
+
+// How one range becomes a scale, in float32, operation by operation as in the tensors' functions
+// above.
+struct ScaleOfRange {
+  float levels_below, levels_above, steps, smallest_code;
+
+  explicit ScaleOfRange(int64_t num_bits)
+      : levels_below(static_cast<float>(-integer_minimum(num_bits))),
+        levels_above(static_cast<float>(integer_maximum(num_bits))),
+        steps(static_cast<float>((int64_t{1} << num_bits) - 1)),
+        smallest_code(static_cast<float>(integer_minimum(num_bits))) {}
+
+  float symmetric(float min, float max) const {
+    const float below = std::abs(min) / levels_below;
+    const float above = levels_above > 0 ? std::abs(max) / levels_above
+                                         : (min == 0 ? std::abs(max) : 0.0F);
+    const float scale = std::max(below, above);
+    return scale == 0 ? static_cast<float>(kSmallestScale) : scale;
+  }
+  float asymmetric(float min, float max) const {
+    const float width = max - min;
+    const float scale = std::isinf(width) ? max / steps - min / steps : width / steps;
+    return std::max(scale, static_cast<float>(kSmallestScale));
+  }
+};
+
+// parameters_for_range on CPU memory, without an operator for each step: estimators and dynamic
+// quantization ask for a few ranges, many times. Nothing if a range is bad.
+std::optional<AffineParameters> parameters_on_cpu(const at::Tensor& min_range,
+                                                  const at::Tensor& max_range, int64_t num_bits,
+                                                  const RangeOptions& options) {
+  const at::Tensor min_memory = min_range.to(at::kFloat).contiguous(),
+                   max_memory = max_range.to(at::kFloat).contiguous();
+  const float *min = min_memory.const_data_ptr<float>(), *max = max_memory.const_data_ptr<float>();
+  const int64_t n = min_memory.numel();
+  bool all_one_sided = true, some_one_sided = false;
+  for (int64_t i = 0; i < n; ++i) {
+    if (!(std::isfinite(min[i]) && std::isfinite(max[i]) && min[i] <= max[i]))
+      return std::nullopt;
+    all_one_sided = all_one_sided && min[i] >= 0;
+    some_one_sided = some_one_sided || min[i] >= 0;
+  }
+  const bool one_sided_possible =
+      options.allow_one_sided && some_one_sided && (options.one_sided_per_tile || all_one_sided);
+  const bool has_offset = !options.symmetric || one_sided_possible;
+  const ScaleOfRange scale_of(num_bits);
+  AffineParameters parameters = {at::empty(min_range.sizes(), at::kFloat), std::nullopt};
+  if (has_offset)
+    parameters.offset = at::empty(min_range.sizes(), at::kFloat);
+  float* scale = parameters.scale.mutable_data_ptr<float>();
+  float* offset = has_offset ? parameters.offset->mutable_data_ptr<float>() : nullptr;
+  for (int64_t i = 0; i < n; ++i) {
+    if (!options.symmetric) {
+      scale[i] = scale_of.asymmetric(min[i], max[i]);
+      offset[i] = min[i] / scale[i] - scale_of.smallest_code;
+      continue;
+    }
+    const bool one_sided = one_sided_possible && min[i] >= 0;
+    scale[i] =
+        one_sided ? scale_of.asymmetric(0, max[i]) : scale_of.symmetric(min[i], max[i]);
+    if (has_offset)
+      offset[i] = one_sided ? -scale_of.smallest_code : 0.0F;
+  }
+  return parameters;
+}
+
 }  // namespace
 
 int64_t integer_minimum(int64_t num_bits) {
@@ -73,8 +148,14 @@ int64_t integer_maximum(int64_t num_bits) {
 AffineParameters parameters_for_range(const at::Tensor& min_range, const at::Tensor& max_range,
                                       int64_t num_bits, const RangeOptions& options) {
   check::num_bits(kName, num_bits);
-  check_ranges(min_range, max_range);
   const at::NoGradGuard no_grad;
+  if (is_on_cpu(min_range) && is_on_cpu(max_range) && min_range.sizes() == max_range.sizes()) {
+    std::optional<AffineParameters> parameters =
+        parameters_on_cpu(min_range, max_range, num_bits, options);
+    if (parameters.has_value())
+      return *std::move(parameters);
+  }
+  check_ranges(min_range, max_range);
   at::Tensor min = min_range.to(at::kFloat);
   const at::Tensor max = max_range.to(at::kFloat);
   const auto smallest_code = static_cast<double>(integer_minimum(num_bits));

@@ -17,7 +17,9 @@ template <typename Good>
 int64_t find_bad(const at::Tensor& values, const Good& good) {
   if (values.is_meta())
     return -1;
-  const at::Tensor memory = values.detach().cpu().contiguous();
+  // A view costs more than looking at a few numbers.
+  const at::Tensor memory =
+      values.is_cpu() && values.is_contiguous() ? values : values.detach().cpu().contiguous();
   int64_t bad = -1;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, memory.scalar_type(), "ff::check", [&] {
     const scalar_t* value = memory.const_data_ptr<scalar_t>();

@@ -1,17 +1,23 @@
 #include "fastforward/range_setting/min_error.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/maximum.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
 #include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "fastforward/quantization/affine.h"
 #include "fastforward/quantization/tile_range.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "fastforward/tensor/tiles.h"
+#include "quantization/candidate_errors.h"
 
 namespace ff::range_setting {
 namespace {
@@ -34,6 +40,44 @@ SearchGrid asymmetric_grid(const at::Tensor& min, const at::Tensor& max, int64_t
   return {all_mins, at::maximum(maxes.repeat_interleave(num_min, 0), all_mins)};
 }
 
+// The grids of all candidates, if `quantizer` quantizes with AffineQuantizationFunction in CPU
+// memory; then their errors need only one pass over the data.
+std::optional<CandidateGrids> affine_grids(const SupportsRangeBasedOperator& quantizer,
+                                           const SearchGrid& grid, c10::IntArrayRef sizes) {
+  const int64_t candidates = grid.min.size(0), tiles = grid.min.size(1);
+  if (!grid.min.is_cpu())
+    return std::nullopt;
+  std::vector<at::Tensor> scales, offsets;
+  std::optional<int64_t> num_bits;
+  const std::string granularity = to_string(quantizer.granularity());
+  for (int64_t c = 0; c < candidates; ++c) {
+    const auto function = quantizer.operator_for_range(grid.min[c], grid.max[c], sizes);
+    const auto* bound = function.target<BoundQuantizationFunction>();
+    if (bound == nullptr || !AffineQuantizationFunction::is_function_of(*bound))
+      return std::nullopt;
+    const std::vector<BoundArgument> arguments = bound->arguments();
+    const c10::IValue &scale = arguments[0].value, &offset = arguments[1].value;
+    const int64_t bits = arguments[3].value.toInt();
+    if (scale.toTensor().numel() != tiles || arguments[2].value.toStringRef() != granularity ||
+        bits != num_bits.value_or(bits)) {
+      return std::nullopt;
+    }
+    num_bits = bits;
+    scales.push_back(scale.toTensor().reshape({-1}));
+    offsets.push_back(offset.isNone() ? at::zeros_like(scales.back())
+                                      : offset.toTensor().reshape({-1}));
+  }
+  const at::ScalarType type = grid.min.scalar_type();
+  return CandidateGrids{at::stack(scales, 1).to(type), at::stack(offsets, 1).round().to(type),
+                        *num_bits};
+}
+
+bool is_mean_squared_error(const ErrorFunction& function) {
+  using Pointer = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
+  const Pointer* pointer = function.target<Pointer>();
+  return pointer != nullptr && *pointer == &mse_error;
+}
+
 class MinErrorStep final : public EstimatorStep {
  public:
   explicit MinErrorStep(const MinErrorGridOptions& options) : options_(options) {}
@@ -42,44 +86,74 @@ class MinErrorStep final : public EstimatorStep {
     auto& quantizer = dynamic_cast<SupportsRangeBasedOperator&>(settable);
     const Granularity granularity = quantizer.granularity();
     const QuantizationRange range = tile_range(data, granularity, "min_error_grid");
-    const at::Tensor rows = tiles_to_rows(data.to(range.min.scalar_type()), granularity);
-    if (!error_.defined()) {
-      // The padding of loose blocks must not widen a range.
-      start(rows.clamp(range.min.unsqueeze(1), range.max.unsqueeze(1)), quantizer.symmetric());
-    }
+    const at::Tensor rows =
+        tiles_to_rows(data.to(range.min.scalar_type()), granularity).contiguous();
+    if (!error_.defined())
+      start(quantizer, range, rows, data.sizes());
     TORCH_CHECK_VALUE(rows.size(0) == error_.size(1), "data of shape ", data.sizes(), " has ",
                       rows.size(0), " tiles of ", granularity, ", but the search grid has ",
                       error_.size(1), "; the number of tiles must stay.");
-    for (int64_t i = 0; i < error_.size(0); ++i) {
-      const auto quantize = quantizer.operator_for_range(grid_.min[i], grid_.max[i], data.sizes());
-      const at::Tensor quantized =
-          tiles_to_rows(ff::dequantize(quantize(data)).to(rows.scalar_type()), granularity);
-      error_[i] += options_.error_function(quantized, rows);
-    }
+    // Values of 16 bits are rounded once more, and padding is no data.
+    const bool one_pass = grids_.has_value() && data.scalar_type() == rows.scalar_type() &&
+                          grids_->scale.scalar_type() == rows.scalar_type() && data.is_cpu() &&
+                          rows.numel() == data.numel();
+    error_ += one_pass ? candidate_errors(rows, *grids_) : errors_one_by_one(quantizer, data, rows);
     ++step_;
     if (options_.update_range_policy == nullptr || options_.update_range_policy(step_))
       set_best(quantizer);
   }
 
  private:
-  void start(const at::Tensor& rows, bool symmetric) {
-    grid_ = options_.search_grid_generator(rows, symmetric, options_.num_candidates);
+  void start(const SupportsRangeBasedOperator& quantizer, const QuantizationRange& range,
+             const at::Tensor& rows, c10::IntArrayRef sizes) {
+    // The padding of loose blocks must not widen a range.
+    const at::Tensor inside = rows.clamp(range.min.unsqueeze(1), range.max.unsqueeze(1));
+    grid_ = options_.search_grid_generator(inside, quantizer.symmetric(), options_.num_candidates);
     TORCH_CHECK_VALUE(grid_.min.dim() == 2 && grid_.min.sizes() == grid_.max.sizes() &&
                           grid_.min.size(0) > 0 && grid_.min.size(1) == rows.size(0),
                       "the search grid has minima of shape ", grid_.min.sizes(),
                       " and maxima of shape ", grid_.max.sizes(), "; expected [candidates, ",
                       rows.size(0), "] for both.");
-    error_ = at::zeros_like(grid_.min);
+    if (is_mean_squared_error(options_.error_function))
+      grids_ = affine_grids(quantizer, grid_, sizes);
+    error_ = at::zeros_like(grid_.min, grid_.min.options().dtype(at::kDouble));
+  }
+
+  // For any error function and any quantizer: each candidate quantizes the data.
+  at::Tensor errors_one_by_one(const SupportsRangeBasedOperator& quantizer, const at::Tensor& data,
+                               const at::Tensor& rows) const {
+    at::Tensor errors = at::zeros_like(error_);
+    for (int64_t i = 0; i < errors.size(0); ++i) {
+      const auto quantize = quantizer.operator_for_range(grid_.min[i], grid_.max[i], data.sizes());
+      const at::Tensor quantized = tiles_to_rows(
+          ff::dequantize(quantize(data)).to(rows.scalar_type()), quantizer.granularity());
+      const at::Tensor error = options_.error_function(quantized, rows);
+      TORCH_CHECK_VALUE(error.defined() && error.dim() == 1 && error.size(0) == rows.size(0),
+                        "min_error_grid: the error_function gave ",
+                        error.defined() ? c10::str("shape ", error.sizes()) : "no tensor",
+                        "; expected one error for each tile, [", rows.size(0), "].");
+      errors[i].copy_(error);
+    }
+    return errors;
   }
 
   void set_best(SupportsRangeBasedOperator& quantizer) const {
-    const at::Tensor best = error_.argmin(0, /*keepdim=*/true);  // [1, tiles]
+    // NaN is no error that may win.
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const at::Tensor error = error_.masked_fill(error_.ne(error_), kInfinity);
+    const auto [least, best] = error.min(0, /*keepdim=*/true);  // [1, tiles]
+    const at::Tensor hopeless = least.isinf().reshape({-1}).nonzero();
+    TORCH_CHECK_VALUE(hopeless.numel() == 0,
+                      "min_error_grid: no candidate has a finite error in tile ",
+                      hopeless.numel() == 0 ? 0 : hopeless[0][0].item<int64_t>(),
+                      "; scale the data, or use another error_function.");
     quantizer.set_quantization_range(grid_.min.gather(0, best)[0], grid_.max.gather(0, best)[0]);
   }
 
   MinErrorGridOptions options_;
   SearchGrid grid_;
-  at::Tensor error_;  // [candidates, tiles], summed over the batches
+  std::optional<CandidateGrids> grids_;  // where all errors can be had in one pass
+  at::Tensor error_;                     // [candidates, tiles], summed over the batches
   int64_t step_ = 0;
 };
 

@@ -59,6 +59,8 @@ struct FF_API AffineQuantizationFunction
   /// Returns the gradients of data, scale and offset.
   static torch::autograd::tensor_list quant_dequant_backward(torch::autograd::AutogradContext* ctx,
                                                              const at::Tensor& gradient);
+  /// Says whether `function` is this one, bound to arguments.
+  static bool is_function_of(const BoundQuantizationFunction& function);
   /// "scale", "offset", "granularity", "num_bits", "codes_dtype".
   static std::vector<std::string> argument_names();
   /// Moves the parameters with the codes, where tiles stay tiles.
