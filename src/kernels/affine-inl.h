@@ -93,7 +93,7 @@ void FakeQuantize(const T* data, T* values, const Panel& panel, const Arithmetic
                const auto value = [&](int64_t i, auto... rest) HWY_ATTR {
                  const auto& grid = grids.At(d, i, rest...);
                  const auto biased = grid.Biased(d, LoadNumbers(d, from + i, rest...));
-                 return grid.Value(hn::Sub(biased, Bias(d)));
+                 return grid.ValueOfBiased(d, biased);
                };
                WriteValues(d, values + offset, n, stream, value);
              });

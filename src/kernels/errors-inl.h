@@ -20,8 +20,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // The squared error of a vector of finite data.
 template <class D, class Grid>
 HWY_INLINE V<D> SquaredError(D d, const Grid& grid, V<D> x) {
-  const V<D> code = hn::Sub(grid.BiasedFinite(d, x), Bias(d));
-  const V<D> error = hn::Sub(grid.Value(code), x);
+  const V<D> error = hn::Sub(grid.ValueOfBiased(d, grid.BiasedFinite(d, x)), x);
   return hn::Mul(error, error);
 }
 

@@ -44,13 +44,16 @@ struct Division {
   HWY_INLINE V<D> Value(V<D> code) const {
     return hn::Mul(hn::Add(code, z), scale);
   }
+  HWY_INLINE V<D> ValueOfBiased(D d, V<D> biased) const {
+    return Value(hn::Sub(biased, Bias(d)));
+  }
 };
 
 // The same quotients, bit for bit, without division: 3 instead of 10 cycles a vector. The data is
 // clamped instead of the codes. docs/performance.md has the proof; Fits says when it holds.
 template <class D, bool kOffset>
 struct Reciprocal {
-  V<D> scale, inverse, inverse_error, z, lowest, highest;
+  V<D> scale, inverse, inverse_error, z, bias_less_z, lowest, highest;
 
   static HWY_INLINE bool Fits(float scale, float z, float low, float high) {
     constexpr float kSmallest = 0x1p-60f, kLargest = 0x1p60f, kLargestOffset = 0x1p22f;
@@ -66,6 +69,7 @@ struct Reciprocal {
         inverse(hn::Div(hn::Set(d, 1.0f), scale)),
         inverse_error(hn::Mul(hn::NegMulAdd(scale, inverse, hn::Set(d, 1.0f)), inverse)),
         z(hn::Set(d, z_)),
+        bias_less_z(hn::Sub(Bias(d), z)),
         lowest(hn::Set(d, (low + z_) * scale_)),
         highest(hn::Set(d, (high + z_) * scale_)) {}
 
@@ -78,6 +82,10 @@ struct Reciprocal {
   }
   HWY_INLINE V<D> Value(V<D> code) const {
     return hn::Mul(kOffset ? hn::Add(code, z) : code, scale);
+  }
+  // All of it are integers below 2^24, so that code + z comes out exactly.
+  HWY_INLINE V<D> ValueOfBiased(D /*d*/, V<D> biased) const {
+    return hn::Mul(hn::Sub(biased, bias_less_z), scale);
   }
 
  private:

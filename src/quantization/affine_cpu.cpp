@@ -11,17 +11,24 @@ using kernels::Arithmetic;
 using kernels::Panel;
 
 // Memory for a result that lies as `in` does: `out` itself where it does.
-at::Tensor result_memory(const at::Tensor& in, const at::Tensor& out, at::ScalarType dtype) {
-  if (out.defined() && out.strides() == in.strides() && out.is_non_overlapping_and_dense())
-    return out;
-  return fresh_like(in, dtype);
-}
+struct Result {
+  at::Tensor memory;
+  // Fresh pages are in the caches, since the system has just filled them with zeros.
+  bool stream;
 
-at::Tensor deliver(const at::Tensor& result, const at::Tensor& out) {
-  if (!out.defined() || out.is_same(result))
-    return result;
-  return out.copy_(result);
-}
+  Result(const at::Tensor& in, const at::Tensor& out, at::ScalarType dtype) {
+    const bool fits =
+        out.defined() && out.strides() == in.strides() && out.is_non_overlapping_and_dense();
+    memory = fits ? out : fresh_like(in, dtype);
+    stream = fits && is_streamed(out);
+  }
+
+  at::Tensor deliver_to(const at::Tensor& out) const {
+    if (!out.defined() || out.is_same(memory))
+      return memory;
+    return out.copy_(memory);
+  }
+};
 
 // Calls kernel(offset, panel, scale, z) on all of the memory.
 template <typename P, typename Kernel>
@@ -53,14 +60,13 @@ void quantize(const at::Tensor& data, const at::Tensor& codes, const AffineGrid&
 }
 
 template <typename T>
-void dequantize(const at::Tensor& codes, const at::Tensor& values, const AffineGrid& grid) {
+void dequantize(const at::Tensor& codes, const Result& values, const AffineGrid& grid) {
   using P = Arithmetic<T>;
   const auto& entries = kernels::entries<T>(kernel_table());
-  T* out = mutable_numbers_of<T>(values);
-  const bool stream = is_streamed(values);
+  T* out = mutable_numbers_of<T>(values.memory);
   const auto all = [&](const auto* in, auto kernel) {
     run<P>(codes, grid, [&](int64_t at, const Panel& panel, const P* scale, const P* z) {
-      kernel(in + at, out + at, panel, scale, z, stream);
+      kernel(in + at, out + at, panel, scale, z, values.stream);
     });
   };
   if (codes.scalar_type() == at::kChar) {
@@ -71,15 +77,14 @@ void dequantize(const at::Tensor& codes, const at::Tensor& values, const AffineG
 }
 
 template <typename T>
-void fake_quantize(const at::Tensor& data, const at::Tensor& values, const AffineGrid& grid) {
+void fake_quantize(const at::Tensor& data, const Result& values, const AffineGrid& grid) {
   using P = Arithmetic<T>;
   const auto kernel = kernels::entries<T>(kernel_table()).fake_quantize;
   const T* in = numbers_of<T>(data);
-  T* out = mutable_numbers_of<T>(values);
+  T* out = mutable_numbers_of<T>(values.memory);
   const P low = static_cast<P>(grid.low), high = static_cast<P>(grid.high);
-  const bool stream = is_streamed(values);
   run<P>(data, grid, [&](int64_t at, const Panel& panel, const P* scale, const P* z) {
-    kernel(in + at, out + at, panel, scale, z, low, high, stream);
+    kernel(in + at, out + at, panel, scale, z, low, high, values.stream);
   });
 }
 
@@ -87,30 +92,31 @@ void fake_quantize(const at::Tensor& data, const at::Tensor& values, const Affin
 
 at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out) {
   const at::Tensor in = dense(data);
-  at::Tensor codes = result_memory(in, out, codes_type(grid.num_bits));
+  const Result codes(in, out, codes_type(grid.num_bits));
   with_number_type(in.scalar_type(),
-                   [&](auto number) { quantize<decltype(number)>(in, codes, grid); });
-  return deliver(codes, out);
+                   [&](auto number) { quantize<decltype(number)>(in, codes.memory, grid); });
+  return codes.deliver_to(out);
 }
 
 at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid, at::ScalarType dtype,
                           at::Tensor out) {
   if (codes.scalar_type() != at::kChar && codes.scalar_type() != at::kShort) {
     // From elsewhere: 16 bits may not hold them.
-    return deliver(dequantize_aten(codes, grid, dtype), out);
+    const at::Tensor values = dequantize_aten(codes, grid, dtype);
+    return out.defined() ? out.copy_(values) : values;
   }
   const at::Tensor in = dense(codes);
-  at::Tensor values = result_memory(in, out, dtype);
+  const Result values(in, out, dtype);
   with_number_type(dtype, [&](auto number) { dequantize<decltype(number)>(in, values, grid); });
-  return deliver(values, out);
+  return values.deliver_to(out);
 }
 
 at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out) {
   const at::Tensor in = dense(data);
-  at::Tensor values = result_memory(in, out, in.scalar_type());
+  const Result values(in, out, in.scalar_type());
   with_number_type(in.scalar_type(),
                    [&](auto number) { fake_quantize<decltype(number)>(in, values, grid); });
-  return deliver(values, out);
+  return values.deliver_to(out);
 }
 
 }  // namespace ff

@@ -81,8 +81,8 @@ struct ScaleOfRange {
 
   float symmetric(float min, float max) const {
     const float below = std::abs(min) / levels_below;
-    const float above = levels_above > 0 ? std::abs(max) / levels_above
-                                         : (min == 0 ? std::abs(max) : 0.0F);
+    const float above =
+        levels_above > 0 ? std::abs(max) / levels_above : (min == 0 ? std::abs(max) : 0.0F);
     const float scale = std::max(below, above);
     return scale == 0 ? static_cast<float>(kSmallestScale) : scale;
   }
@@ -125,8 +125,7 @@ std::optional<AffineParameters> parameters_on_cpu(const at::Tensor& min_range,
       continue;
     }
     const bool one_sided = one_sided_possible && min[i] >= 0;
-    scale[i] =
-        one_sided ? scale_of.asymmetric(0, max[i]) : scale_of.symmetric(min[i], max[i]);
+    scale[i] = one_sided ? scale_of.asymmetric(0, max[i]) : scale_of.symmetric(min[i], max[i]);
     if (has_offset)
       offset[i] = one_sided ? -scale_of.smallest_code : 0.0F;
   }

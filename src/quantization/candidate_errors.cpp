@@ -36,17 +36,16 @@ void sum_errors(const at::Tensor& rows, const CandidateGrids& grids, at::Tensor&
   const auto kernel = kernels::entries<P>(kernel_table()).squared_errors;
   std::vector<double> sums(tiles * blocks * candidates);
   const int64_t work = std::clamp<int64_t>(columns, 1, kernels::kSumBlock) * candidates;
-  parallel_blocks(tiles * blocks, std::max<int64_t>(1, kBlockElements / work),
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t task = begin; task < end; ++task) {
-                      const int64_t tile = task / blocks;
-                      const int64_t first = task % blocks * kernels::kSumBlock;
-                      kernel(data + tile * columns + first,
-                             std::min(kernels::kSumBlock, columns - first), candidates,
-                             scale + tile * candidates, z + tile * candidates, low, high,
-                             &sums[task * candidates]);
-                    }
-                  });
+  parallel_blocks(
+      tiles * blocks, std::max<int64_t>(1, kBlockElements / work), [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) {
+          const int64_t tile = task / blocks;
+          const int64_t first = task % blocks * kernels::kSumBlock;
+          kernel(data + tile * columns + first, std::min(kernels::kSumBlock, columns - first),
+                 candidates, scale + tile * candidates, z + tile * candidates, low, high,
+                 &sums[task * candidates]);
+        }
+      });
   double* result = errors.mutable_data_ptr<double>();
   for (int64_t tile = 0; tile < tiles; ++tile) {
     for (int64_t c = 0; c < candidates; ++c) {

@@ -23,6 +23,11 @@ int64_t find_bad(const at::Tensor& values, const Good& good) {
   int64_t bad = -1;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, memory.scalar_type(), "ff::check", [&] {
     const scalar_t* value = memory.const_data_ptr<scalar_t>();
+    bool all = true;  // without a branch, so that it is done in vectors
+    for (int64_t i = 0; i < memory.numel(); ++i)
+      all &= good(static_cast<double>(value[i]));
+    if (all)
+      return;
     for (int64_t i = 0; i < memory.numel(); ++i) {
       if (!good(static_cast<double>(value[i]))) {
         bad = i;
@@ -96,15 +101,17 @@ void parameter_shape(const std::string& where, const char* name, const at::Tenso
 }
 
 void scale_values(const std::string& where, const at::Tensor& scale) {
-  const int64_t bad = find_bad(
-      scale, [](double value) { return value > 0 && value <= std::numeric_limits<double>::max(); });
+  const int64_t bad = find_bad(scale, [](double value) {
+    return (value > 0) & (value <= std::numeric_limits<double>::max());
+  });
   TORCH_CHECK_VALUE(
       bad < 0, where, ": scale[", bad, "] is ", at_index(scale, bad),
       "; every scale must be finite and greater than 0. Set a quantization_range or estimate it.");
 }
 
 void finite_values(const std::string& where, const char* name, const at::Tensor& values) {
-  const int64_t bad = find_bad(values, [](double value) { return std::isfinite(value); });
+  const int64_t bad = find_bad(
+      values, [](double value) { return std::abs(value) <= std::numeric_limits<double>::max(); });
   TORCH_CHECK_VALUE(bad < 0, where, ": ", name, "[", bad, "] is ", at_index(values, bad),
                     "; expected finite values.");
 }

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
+#include <ATen/ops/round.h>
 
 #include <cmath>
 
 #include "quantization/affine_grid.h"
+#include "quantization/cpu_memory.h"
 
 namespace ff {
 
@@ -35,7 +36,12 @@ class GridMemory {
         one_z_ = std::nearbyint(static_cast<P>(only_element(grid.given_offset)));
     } else {
       scale_ = grid.scale();
-      z_ = grid.z();
+      z_ = fresh_like(scale_, grid.type);
+      if (grid.given_offset.defined()) {
+        at::round_out(z_, grid.given_offset.detach().reshape({-1}).to(grid.type));
+      } else {
+        z_.zero_();
+      }
     }
   }
 
