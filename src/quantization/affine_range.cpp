@@ -29,8 +29,11 @@ void check_ranges(const at::Tensor& min, const at::Tensor& max) {
                     "; give one min and one max for each range.");
   TORCH_CHECK_VALUE(min.device() == max.device(), kName, ": min is on ", min.device(),
                     ", but max is on ", max.device(), "; move one of them with to(device).");
-  check::finite_values(kName, "min", min.to(at::kFloat));
-  check::finite_values(kName, "max", max.to(at::kFloat));
+  for (const auto& [name, end] : {std::pair("min", &min), std::pair("max", &max)}) {
+    const at::Tensor values = end->scalar_type() == at::kDouble ? *end : end->to(at::kFloat);
+    check::finite_values(kName, name, values);
+    check::range_end(kName, name, values);
+  }
   if (min.is_meta())
     return;
   const at::Tensor reversed = min.gt(max).reshape({-1}).nonzero();
