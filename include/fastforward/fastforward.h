@@ -3,6 +3,7 @@
 /// Everything that FastForward offers. Single rooms can be included by themselves.
 
 #include "fastforward/core/api.h"
+#include "fastforward/core/type_name.h"
 #include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/nn/disable_quantization.h"

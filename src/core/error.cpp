@@ -3,9 +3,20 @@
 namespace ff {
 namespace {
 
+// "where: text"; a location that is in the text already moves to the front.
+std::string located(const std::string& where, std::string text) {
+  const std::string location = where + ": ";
+  if (text.starts_with(location))
+    return text;
+  const size_t inside = text.find(": " + location);
+  if (inside != std::string::npos)
+    text.erase(inside + 2, location.size());
+  return location + text;
+}
+
 template <typename ErrorType>
 [[noreturn]] void throw_again(const c10::Error& error, const std::string& where) {
-  throw ErrorType({__func__, __FILE__, __LINE__}, where + ": " + error.msg());
+  throw ErrorType({__func__, __FILE__, __LINE__}, located(where, error.msg()));
 }
 
 }  // namespace

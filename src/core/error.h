@@ -8,7 +8,7 @@
 namespace ff {
 
 /// Rethrows the LibTorch error that is being handled, same type, with "where: " put before its
-/// text.
+/// text. Where the text names that location already, it is named once, in front.
 ///
 /// Call it from a catch block only. Errors of other types than c10's pass unchanged.
 [[noreturn]] void rethrow_with_location(const std::string& where);

@@ -1,5 +1,6 @@
 #include "dispatch/boxed.h"
 
+#include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 
 namespace ff::dispatch {
@@ -30,10 +31,7 @@ c10::KernelFunction make_boxed(BoxedBody body) {
 
 void register_builtin(const std::string& operator_name, const std::string& name,
                       Predicate predicate, BoxedBody body) {
-  const size_t dot = operator_name.find('.');
-  const c10::OperatorName op(operator_name.substr(0, dot),
-                             dot == std::string::npos ? "" : operator_name.substr(dot + 1));
-  if (!c10::Dispatcher::singleton().findSchema(op).has_value())
+  if (!c10::Dispatcher::singleton().findSchema(parse_name(operator_name)).has_value())
     return;
   register_implementation(operator_name, name, std::move(predicate), make_boxed(std::move(body)))
       .keep();

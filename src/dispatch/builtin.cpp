@@ -7,6 +7,7 @@ namespace {
 [[maybe_unused]] const bool registered = [] {
   register_conversions();
   register_structural();
+  register_pieces();
   register_cat();
   register_max_pool();
   return true;

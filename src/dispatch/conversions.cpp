@@ -63,7 +63,8 @@ at::Tensor convert(const OperatorCall& call) {
     dtype = value->toScalarType();
   if (const c10::IValue* value = find_argument(call, "device"))
     device = value->toDevice();
-  const bool non_blocking = flag(call, "non_blocking"), copy = flag(call, "copy");
+  const bool non_blocking = flag(call, "non_blocking"),
+             copy = flag(call, "copy") || call.schema().name() == "aten::_to_copy";
   const std::optional<at::MemoryFormat> format = memory_format(call);
   const bool for_printing = call.schema().overload_name() == "device";
   if (dtype != self.scalar_type() || for_printing) {
@@ -75,8 +76,22 @@ at::Tensor convert(const OperatorCall& call) {
   if (moved.is_same(codes))
     return self;
   const at::Tensor carrier = gradient_carrier(self);
-  return make_quantized_tensor(moved, bound_function(self).to(device), dtype,
-                               carrier.defined() ? carrier.to(device) : carrier);
+  const BoundQuantizationFunction function = bound_function(self);
+  return make_quantized_tensor(
+      moved, copy && device == self.device() ? function.clone() : function.to(device), dtype,
+      carrier.defined() ? carrier.to(device) : carrier);
+}
+
+// Tensor::set_data asks this. Module::to gives buffers their converted value in this way.
+c10::IValue can_take_data(const OperatorCall& call) {
+  const at::Tensor self = self_of(call), from = call[1].toTensor();
+  TORCH_CHECK_TYPE(is_quantized(self) == is_quantized(from), "set_data: a ",
+                   is_quantized(self) ? "quantized" : "plain", " tensor of shape ", self.sizes(),
+                   " cannot become a ", is_quantized(from) ? "quantized" : "plain", " one of type ",
+                   from.scalar_type(),
+                   " (Module::to does this for buffers); register its dequantized value, or keep "
+                   "it out of the module.");
+  return true;
 }
 
 c10::IValue dequantize_all(const OperatorCall& call) {
@@ -96,6 +111,8 @@ void register_conversions() {
   add("aten::dequantize.self",
       [](const OperatorCall& call) { return ff::dequantize(self_of(call)); });
   register_builtin("aten::dequantize.tensors", "quantized tensor", nullptr, dequantize_all);
+  register_builtin("aten::_has_compatible_shallow_copy_type", "quantized tensor", nullptr,
+                   can_take_data);
   add("aten::detach", [](const OperatorCall& call) { return detach(self_of(call)); });
   add("aten::alias",
       [](const OperatorCall& call) { return with_codes(self_of(call), codes(self_of(call))); });

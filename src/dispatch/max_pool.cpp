@@ -1,3 +1,5 @@
+#include <ATen/TensorOperators.h>
+
 #include <numeric>
 
 #include "dispatch/boxed.h"
@@ -24,14 +26,47 @@ struct Pooled {
   at::Tensor carrier;  // undefined if self has none
 };
 
-// Codes are in the order of values, so the greatest code stands for the greatest value. In float:
-// every code is exact there, and LibTorch has no max_pool for 16-bit integers. Gradients go to the
-// elements that were chosen.
+// The floating-point type in which codes of a type are compared: LibTorch has no max_pool for
+// 16-bit integers. Nothing if there is none.
+std::optional<at::ScalarType> compared_type(at::ScalarType codes) {
+  switch (codes) {
+    case at::kBool:
+    case at::kByte:
+    case at::kChar:
+    case at::kShort:
+    case at::kHalf:
+    case at::kBFloat16:
+    case at::kFloat:
+      return at::kFloat;
+    case at::kInt:
+    case at::kLong:
+    case at::kDouble:
+      return at::kDouble;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::string> needs_exact_codes(const at::Tensor& codes) {
+  const at::ScalarType type = codes.scalar_type();
+  if (!compared_type(type).has_value())
+    return c10::str("its codes have type ", type, ", of which there is no maximum");
+  constexpr int64_t kExact = int64_t{1} << 53;  // double holds every integer up to here
+  if (type == at::kLong && !codes.is_meta() &&
+      codes.gt(kExact).logical_or(codes.lt(-kExact)).any().item<bool>()) {
+    return c10::str("its codes have type ", type,
+                    " and go beyond 2^53, which max_pool cannot compare exactly");
+  }
+  return std::nullopt;
+}
+
+// Codes are in the order of values, so the greatest code stands for the greatest value. Gradients
+// go to the elements that were chosen.
 Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
   const at::Tensor carrier = gradient_carrier(self);
   std::vector<c10::IValue> arguments = call.arguments().vec();
-  arguments[0] = codes(self).to(at::kFloat);
   const at::ScalarType type = codes(self).scalar_type();
+  arguments[0] = codes(self).to(*compared_type(type));
   if (!carrier.defined()) {
     return {call_operator(call.schema(), std::move(arguments)).toTensor().to(type), carrier};
   }
@@ -52,6 +87,8 @@ void add(const std::string& name, int64_t spatial) {
     if (!bound_function(self).is_monotonic()) {
       return bound_function(self).name() + " is not known to keep the order of values in its codes";
     }
+    if (auto refusal = needs_exact_codes(codes(self)))
+      return refusal;
     if (self.dim() < spatial + 1)
       return "it has fewer axes than the operator pools";
     const auto pooled = pooled_function(self, self, spatial);

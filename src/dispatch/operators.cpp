@@ -35,6 +35,21 @@ std::shared_ptr<const List> list_of(const c10::OperatorName& op) {
   return found == all.lists.end() ? nullptr : found->second;
 }
 
+// Predicates take the arguments that the schema lists without asking whether they are there.
+void check_count(const c10::FunctionSchema& schema, size_t given) {
+  const size_t count = schema.arguments().size();
+  if (given == count)
+    return;
+  std::string names;
+  for (const c10::Argument& argument : schema.arguments())
+    names += (names.empty() ? "" : ", ") + argument.name();
+  TORCH_CHECK_VALUE(false, "why_not: ", schema.operator_name(), " takes ", count,
+                    count == 1 ? " argument (" : " arguments (", names, "), got ", given,
+                    "; give all of them, also those that have defaults.");
+}
+
+}  // namespace
+
 c10::OperatorName parse_name(const std::string& name) {
   const size_t scope = name.find("::");
   const size_t dot = name.find('.', scope == std::string::npos ? 0 : scope);
@@ -42,8 +57,6 @@ c10::OperatorName parse_name(const std::string& name) {
     return {name, ""};
   return {name.substr(0, dot), name.substr(dot + 1)};
 }
-
-}  // namespace
 
 const c10::IValue& OperatorCall::argument(const std::string& name) const {
   const auto& arguments = schema_.arguments();
@@ -125,6 +138,7 @@ std::vector<Refusal> why_not(const std::string& operator_name,
   const auto handle = c10::Dispatcher::singleton().findSchema(op);
   TORCH_CHECK_VALUE(handle.has_value(), "why_not: LibTorch has no operator '", operator_name,
                     "'; expected a name like aten::relu or aten::slice.Tensor.");
+  check_count(handle->schema(), arguments.size());
   std::vector<Refusal> refusals;
   find_implementation(op, OperatorCall(handle->schema(), arguments), &refusals);
   return refusals;

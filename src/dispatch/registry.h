@@ -19,6 +19,9 @@ struct Implementation {
   c10::KernelFunction kernel;
 };
 
+/// The operator that is meant by a name like "aten::slice.Tensor".
+c10::OperatorName parse_name(const std::string& name);
+
 /// The first implementation of `op` that takes the call, null if none does; then `refusals`, if
 /// given, has the reasons.
 std::shared_ptr<const Implementation> find_implementation(const c10::OperatorName& op,

@@ -1,6 +1,5 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/WrapDimMinimal.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <numeric>
@@ -39,8 +38,8 @@ BoundQuantizationFunction::Restructured restructure(const OperatorCall& call,
       {describe(call, self), self.sizes().vec(), new_codes.sizes().vec()});
 }
 
-void add(const std::string& name, const Describe& describe) {
-  const Predicate predicate = [describe](const OperatorCall& call) -> std::optional<std::string> {
+Predicate can_move(const Describe& describe) {
+  return [describe](const OperatorCall& call) -> std::optional<std::string> {
     if (auto refusal = needs_quantized_self(call))
       return refusal;
     const auto restructured = restructure(call, describe, call_on_codes(call));
@@ -48,7 +47,10 @@ void add(const std::string& name, const Describe& describe) {
       return std::nullopt;
     return restructured.why_not;
   };
-  const BoxedBody body = [describe](const OperatorCall& call) -> c10::IValue {
+}
+
+BoxedBody move(const Describe& describe) {
+  return [describe](const OperatorCall& call) -> c10::IValue {
     const at::Tensor self = call[0].toTensor();
     const at::Tensor new_codes = call_on_codes(call);
     at::Tensor carrier = gradient_carrier(self);
@@ -64,7 +66,23 @@ void add(const std::string& name, const Describe& describe) {
     return make_quantized_tensor(new_codes, *restructure(call, describe, new_codes).function,
                                  self.scalar_type(), carrier);
   };
-  register_builtin(name, "move codes", predicate, body);
+}
+
+void add(const std::string& name, const Describe& describe) {
+  register_builtin(name, "move codes", can_move(describe), move(describe));
+}
+
+// Of the second argument only the sizes matter: it may be quantized while the first is plain.
+void add_like(const std::string& name, const Describe& describe) {
+  const auto plain = [](const OperatorCall& call) { return !is_quantized(call[0].toTensor()); };
+  register_builtin(
+      name, "move codes",
+      [=, can_move = can_move(describe)](const OperatorCall& call) {
+        return plain(call) ? std::nullopt : can_move(call);
+      },
+      [=, move = move(describe)](const OperatorCall& call) -> c10::IValue {
+        return plain(call) ? call_on_codes(call) : move(call);
+      });
 }
 
 Kind reshape(const OperatorCall&, const at::Tensor&) {
@@ -154,66 +172,20 @@ Kind index_select(const OperatorCall& call, const at::Tensor& self) {
                                        call[2].toTensor()};
 }
 
-// Pieces of a tensor along an axis: each is a narrow, so that each follows its own tiles.
-c10::IValue pieces(const at::Tensor& self, int64_t dim, const std::vector<int64_t>& lengths) {
-  c10::List<at::Tensor> list;
-  int64_t start = 0;
-  for (const int64_t length : lengths) {
-    list.push_back(self.narrow(dim, start, length));
-    start += length;
-  }
-  return list;
-}
-
-std::vector<int64_t> equal_pieces(int64_t size, int64_t piece) {
-  if (size == 0)
-    return {0};
-  TORCH_CHECK_VALUE(piece > 0, "split of a quantized tensor: the size of a piece is ", piece,
-                    "; expected at least 1.");
-  std::vector<int64_t> lengths(size / piece, piece);
-  if (size % piece != 0)
-    lengths.push_back(size % piece);
-  return lengths;
-}
-
-void add_pieces(const std::string& name,
-                std::function<std::vector<int64_t>(const OperatorCall&, int64_t size)> lengths) {
-  register_builtin(name, "move codes", needs_quantized_self, [lengths](const OperatorCall& call) {
-    const at::Tensor self = call[0].toTensor();
-    const int64_t dim = c10::maybe_wrap_dim(call.argument("dim").toInt(), self.dim());
-    return pieces(self, dim, lengths(call, self.size(dim)));
-  });
-}
-
-std::vector<int64_t> listed_lengths(const OperatorCall& call, int64_t size) {
-  std::vector<int64_t> lengths = call[1].toIntVector();
-  const int64_t sum = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
-  TORCH_CHECK_VALUE(sum == size, "split of a quantized tensor: the pieces ",
-                    c10::IntArrayRef(lengths), " sum up to ", sum, ", but the axis has ", size,
-                    " elements.");
-  return lengths;
-}
-
-c10::IValue unbind(const OperatorCall& call) {
-  const at::Tensor self = call[0].toTensor();
-  const int64_t dim = c10::maybe_wrap_dim(call[1].toInt(), self.dim());
-  c10::List<at::Tensor> list;
-  for (int64_t i = 0; i < self.size(dim); ++i)
-    list.push_back(self.select(dim, i));
-  return list;
-}
-
 }  // namespace
 
 void register_structural() {
   for (const char* name :
-       {"aten::view", "aten::reshape", "aten::_unsafe_view", "aten::view_as", "aten::reshape_as",
-        "aten::flatten.using_ints", "aten::unflatten.int", "aten::squeeze", "aten::squeeze.dim",
-        "aten::squeeze.dims", "aten::unsqueeze", "aten::ravel"}) {
+       {"aten::view", "aten::reshape", "aten::_unsafe_view", "aten::flatten.using_ints",
+        "aten::unflatten.int", "aten::squeeze", "aten::squeeze.dim", "aten::squeeze.dims",
+        "aten::unsqueeze", "aten::ravel"}) {
     add(name, reshape);
   }
-  for (const char* name : {"aten::expand", "aten::expand_as", "aten::broadcast_to"})
+  for (const char* name : {"aten::view_as", "aten::reshape_as"})
+    add_like(name, reshape);
+  for (const char* name : {"aten::expand", "aten::broadcast_to"})
     add(name, expand);
+  add_like("aten::expand_as", expand);
   add("aten::permute", permute);
   for (const char* name : {"aten::transpose.int", "aten::swapaxes", "aten::swapdims"}) {
     add(name, [](const OperatorCall& call, const at::Tensor& self) {
@@ -233,26 +205,6 @@ void register_structural() {
   add("aten::narrow", narrow);
   add("aten::slice.Tensor", slice);
   add("aten::index_select", index_select);
-  for (const char* name : {"aten::split.Tensor", "aten::unsafe_split.Tensor"}) {
-    add_pieces(name, [](const OperatorCall& call, int64_t size) {
-      return equal_pieces(size, call[1].toInt());
-    });
-  }
-  for (const char* name :
-       {"aten::split_with_sizes", "aten::split.sizes", "aten::unsafe_split_with_sizes"}) {
-    add_pieces(name, listed_lengths);
-  }
-  for (const char* name : {"aten::chunk", "aten::unsafe_chunk"}) {
-    add_pieces(name, [](const OperatorCall& call, int64_t size) {
-      const int64_t chunks = call[1].toInt();
-      TORCH_CHECK_VALUE(chunks > 0, "chunk of a quantized tensor: got ", chunks,
-                        " chunks; expected at least 1.");
-      if (size == 0)
-        return std::vector<int64_t>(chunks, 0);
-      return equal_pieces(size, (size + chunks - 1) / chunks);
-    });
-  }
-  register_builtin("aten::unbind.int", "move codes", needs_quantized_self, unbind);
 }
 
 }  // namespace ff::dispatch

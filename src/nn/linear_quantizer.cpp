@@ -3,25 +3,32 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
-
-#include <sstream>
 
 #include "core/error.h"
 #include "fastforward/quantization/affine.h"
+#include "nn/linear_options.h"
 #include "quantization/check.h"
 
 namespace ff::nn {
 namespace {
 
-// Writes values into a parameter that may still be empty. Its identity stays, so optimizers keep
-// it.
+// Gives a parameter memory of its own with these values. Its identity stays, so optimizers keep it.
+void replace(at::Tensor& parameter, const at::Tensor& values) {
+  // Memory that is made in inference mode could never be trained.
+  const c10::InferenceMode off(false);
+  const at::NoGradGuard no_grad;
+  parameter.set_data(values.clone());
+}
+
+// Writes values into a parameter that may still be empty.
 void assign(at::Tensor& parameter, const at::Tensor& values) {
   const at::Tensor converted = values.to(parameter.options());
   if (parameter.sizes() == converted.sizes()) {
     parameter.copy_(converted);
   } else {
-    parameter.set_data(converted.clone());
+    replace(parameter, converted);
   }
 }
 
@@ -29,12 +36,10 @@ void assign(at::Tensor& parameter, const at::Tensor& values) {
 
 LinearQuantizerImpl::LinearQuantizerImpl(LinearQuantizerOptions options_)
     : options(std::move(options_)) {
-  check::num_bits("LinearQuantizer", options.num_bits());
-  if (options.quantized_dtype().has_value()) {
-    check::codes_dtype("LinearQuantizer", options.num_bits(), *options.quantized_dtype());
-  }
-  TORCH_CHECK_TYPE(c10::isFloatingType(options.param_dtype()), "LinearQuantizer: param_dtype is ",
-                   options.param_dtype(), "; expected a floating-point type.");
+  check_linear_options("LinearQuantizer", options);
+  TORCH_CHECK_TYPE(check::is_floating_type(options.param_dtype()),
+                   "LinearQuantizer: param_dtype is ", options.param_dtype(), "; expected ",
+                   check::kFloatingTypes, ".");
   reset();
 }
 
@@ -53,10 +58,9 @@ void LinearQuantizerImpl::reset() {
 }
 
 void LinearQuantizerImpl::reset_parameters() {
-  const at::NoGradGuard no_grad;
-  scale.set_data(at::empty({0}, scale.options()));
+  replace(scale, at::empty({0}, scale.options()));
   if (offset.defined())
-    offset.set_data(at::empty({0}, offset.options()));
+    replace(offset, at::empty({0}, offset.options()));
 }
 
 at::Tensor LinearQuantizerImpl::quantize(const at::Tensor& data) {
@@ -80,10 +84,7 @@ std::optional<QuantizationRange> LinearQuantizerImpl::quantization_range() const
 
 AffineParameters LinearQuantizerImpl::parameters_for_range(const at::Tensor& min,
                                                            const at::Tensor& max) const {
-  return ff::parameters_for_range(min, max, options.num_bits(),
-                                  {.symmetric = options.symmetric(),
-                                   .allow_one_sided = options.allow_one_sided(),
-                                   .one_sided_per_tile = options.one_sided_per_tile()});
+  return ff::parameters_for_range(min, max, options.num_bits(), range_options(options));
 }
 
 void LinearQuantizerImpl::set_quantization_range(const at::Tensor& min, const at::Tensor& max) {
@@ -107,6 +108,9 @@ void LinearQuantizerImpl::set_quantization_range(const at::Tensor& min, const at
                           ? " since its first range; call reset_parameters() to change "
                             "the number."
                           : "; give one min and one max for each tile.");
+                  check::fits_type("scale", parameters.scale, scale.scalar_type());
+                  if (offset.defined() && parameters.offset.has_value())
+                    check::fits_type("offset", *parameters.offset, offset.scalar_type());
                   assign(scale, parameters.scale);
                   if (offset.defined()) {
                     assign(offset, parameters.offset.has_value()
@@ -117,9 +121,7 @@ void LinearQuantizerImpl::set_quantization_range(const at::Tensor& min, const at
 }
 
 void LinearQuantizerImpl::set_quantization_range(double min, double max) {
-  const auto one = [&](double value) {
-    return at::full({1}, value, scale.options().requires_grad(false));
-  };
+  const auto one = [](double value) { return at::full({1}, value, at::kDouble); };
   set_quantization_range(one(min), one(max));
 }
 
@@ -140,16 +142,7 @@ std::function<at::Tensor(const at::Tensor&)> LinearQuantizerImpl::operator_for_r
 }
 
 std::string LinearQuantizerImpl::extra_repr() const {
-  std::ostringstream stream;
-  stream << std::boolalpha << "num_bits=" << options.num_bits()
-         << ", symmetric=" << options.symmetric()
-         << ", allow_one_sided=" << options.allow_one_sided()
-         << ", granularity=" << options.granularity() << ", initialized=" << is_initialized();
-  if (options.one_sided_per_tile())
-    stream << ", one_sided_per_tile=true";
-  if (options.quantized_dtype().has_value())
-    stream << ", quantized_dtype=" << *options.quantized_dtype();
-  return stream.str();
+  return linear_options_repr(options) + ", initialized=" + (is_initialized() ? "true" : "false");
 }
 
 }  // namespace ff::nn

@@ -1,5 +1,7 @@
 #include "fastforward/nn/named_quantizers.h"
 
+#include <c10/util/Exception.h>
+
 #include <unordered_set>
 
 #include "fastforward/nn/quantizer_stub.h"
@@ -21,8 +23,13 @@ std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module, bool skip_
     found.emplace_back(path, std::move(quantizer));
   };
   // A module that is no quantizer need not be owned by a shared_ptr itself.
-  if (dynamic_cast<QuantizerImpl*>(&*module) != nullptr)
-    visit("", (*module).shared_from_this());
+  if (const auto* quantizer = dynamic_cast<const QuantizerImpl*>(&*module)) {
+    const std::shared_ptr<torch::nn::Module> owned = (*module).weak_from_this().lock();
+    TORCH_CHECK_VALUE(owned != nullptr, "named_quantizers: ", quantizer->describe(),
+                      " is not owned by a shared_ptr; make it with its holder, like "
+                      "ff::nn::LinearQuantizer quantizer(8), or with std::make_shared.");
+    visit("", owned);
+  }
   for (const auto& child : (*module).named_modules("", /*include_self=*/false))
     visit(child.key(), child.value());
   return found;

@@ -4,10 +4,13 @@
 #include <c10/util/Exception.h>
 #include <torch/nn/cloneable.h>
 
+#include <algorithm>
 #include <atomic>
 #include <ostream>
+#include <string_view>
 
 #include "core/error.h"
+#include "fastforward/core/type_name.h"
 
 // torch::nn::Module lets only its Cloneable reach what a clone needs. This is one of ours.
 template <>
@@ -62,6 +65,12 @@ void ClonedState::fill(torch::nn::Module& copy, const torch::nn::Module& origina
   torch::nn::Cloneable<ClonedState>::fill(copy, original, device);
 }
 
+void check_not_sliced(const QuantizerImpl& quantizer, const std::type_info& copied) {
+  TORCH_CHECK_TYPE(typeid(quantizer) == copied, "clone: ", quantizer.describe(),
+                   " is derived from a quantizer whose clone() copies that quantizer only; derive "
+                   "it from ff::nn::CloneableQuantizer with its own type, or override clone().");
+}
+
 }  // namespace detail
 
 namespace {
@@ -100,12 +109,10 @@ OverrideHandle QuantizerImpl::register_override(OverrideFunction function) {
 }
 
 std::string QuantizerImpl::type_name() const {
-  std::string name = this->name();
-  const size_t scope = name.rfind("::");
-  if (scope != std::string::npos)
-    name = name.substr(scope + 2);
-  if (name.ends_with("Impl"))
-    name.resize(name.size() - 4);
+  std::string name = unqualified_name(this->name());
+  const size_t end = std::min(name.find('<'), name.size());
+  if (std::string_view(name).substr(0, end).ends_with("Impl"))
+    name.erase(end - 4, 4);
   return name;
 }
 

@@ -33,8 +33,11 @@ void check_ranges(const at::Tensor& min, const at::Tensor& max) {
                     "; give one min and one max for each range.");
   TORCH_CHECK_VALUE(min.device() == max.device(), kName, ": min is on ", min.device(),
                     ", but max is on ", max.device(), "; move one of them with to(device).");
-  check::finite_values(kName, "min", min.to(at::kFloat));
-  check::finite_values(kName, "max", max.to(at::kFloat));
+  for (const auto& [name, end] : {std::pair("min", &min), std::pair("max", &max)}) {
+    const at::Tensor values = end->scalar_type() == at::kDouble ? *end : end->to(at::kFloat);
+    check::finite_values(kName, name, values);
+    check::range_end(kName, name, values);
+  }
   if (min.is_meta())
     return;
   const at::Tensor reversed = min.gt(max).reshape({-1}).nonzero();
@@ -62,10 +65,11 @@ at::Tensor asymmetric_scale(const at::Tensor& min, const at::Tensor& max, int64_
   return scale.clamp_min(kSmallestScale);
 }
 
-// Plain floating-point CPU memory.
-bool is_on_cpu(const at::Tensor& end) {
+// Plain CPU memory of floats that float32 holds.
+bool is_float_memory(const at::Tensor& end) {
   return end.defined() && end.is_cpu() && end.layout() == at::kStrided && !is_quantized(end) &&
-         end.is_floating_point();
+         (end.scalar_type() == at::kFloat || end.scalar_type() == at::kBFloat16 ||
+          end.scalar_type() == at::kHalf);
 }
 
 // How one range becomes a scale, in float32, operation by operation as in the tensors' functions
@@ -148,7 +152,8 @@ AffineParameters parameters_for_range(const at::Tensor& min_range, const at::Ten
                                       int64_t num_bits, const RangeOptions& options) {
   check::num_bits(kName, num_bits);
   const at::NoGradGuard no_grad;
-  if (is_on_cpu(min_range) && is_on_cpu(max_range) && min_range.sizes() == max_range.sizes()) {
+  if (is_float_memory(min_range) && is_float_memory(max_range) &&
+      min_range.sizes() == max_range.sizes()) {
     std::optional<AffineParameters> parameters =
         parameters_on_cpu(min_range, max_range, num_bits, options);
     if (parameters.has_value())

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "fastforward/tensor/quantized_tensor.h"
 
@@ -87,10 +88,12 @@ void parameter_shape(const std::string& where, const char* name, const at::Tenso
                      at::Device device) {
   TORCH_CHECK_TYPE(parameter.defined(), where, ": ", name,
                    " is an undefined tensor; give a tensor.");
-  TORCH_CHECK_TYPE(parameter.is_floating_point() && !is_quantized(parameter), where, ": ", name,
-                   " has type ", parameter.scalar_type(),
+  TORCH_CHECK_TYPE(is_floating_type(parameter.scalar_type()) && !is_quantized(parameter), where,
+                   ": ", name, " has type ", parameter.scalar_type(),
                    is_quantized(parameter) ? " and is quantized" : "",
-                   "; expected a plain floating-point tensor.");
+                   "; expected a plain tensor of type ", kFloatingTypes, ".");
+  TORCH_CHECK_TYPE(parameter.layout() == at::kStrided, where, ": ", name, " has layout ",
+                   parameter.layout(), "; expected a strided tensor. Convert it with to_dense().");
   TORCH_CHECK_VALUE(parameter.device() == device, where, ": ", name, " is on ", parameter.device(),
                     ", but the data is on ", device, "; move one of them with to(device).");
   const int64_t needed = granularity.parameter_dimensionality(data_shape);
@@ -114,6 +117,27 @@ void finite_values(const std::string& where, const char* name, const at::Tensor&
       values, [](double value) { return std::abs(value) <= std::numeric_limits<double>::max(); });
   TORCH_CHECK_VALUE(bad < 0, where, ": ", name, "[", bad, "] is ", at_index(values, bad),
                     "; expected finite values.");
+}
+
+void range_end(const std::string& where, const char* name, const at::Tensor& values) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  const int64_t bad = find_bad(values, [](double value) { return std::abs(value) <= kLargest; });
+  TORCH_CHECK_VALUE(bad < 0, where, ": ", name, "[", bad, "] is ", at_index(values, bad),
+                    ", beyond the largest float32 value ", kLargest,
+                    "; ranges are float32, scale the data down.");
+}
+
+void fits_type(const char* name, const at::Tensor& parameter, at::ScalarType dtype) {
+  const at::Tensor kept = parameter.to(dtype);
+  const bool is_scale = std::string_view(name) == "scale";
+  const int64_t bad = find_bad(
+      kept, [&](double value) { return std::isfinite(value) && (value > 0 || !is_scale); });
+  TORCH_CHECK_VALUE(bad < 0, "the quantization_range needs ", name, "[", bad,
+                    "] = ", at_index(parameter, bad), ", which is ", at_index(kept, bad),
+                    " in the param_dtype ", dtype,
+                    std::isfinite(at_index(parameter, bad))
+                        ? "; choose a wider param_dtype, such as torch::kFloat."
+                        : "; the range is too narrow so far from zero, widen it.");
 }
 
 }  // namespace ff::check

@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <mutex>
+
 #include "core/error.h"
 #include "fastforward/quantization/function.h"
 
@@ -10,20 +12,32 @@ namespace ff {
 namespace range_setting {
 namespace {
 
+// What the threads that use one quantizer share. Recursive: an override may run the quantizer
+// again.
+struct Progress {
+  std::unique_ptr<EstimatorStep> step;
+  int64_t batches = 0;
+  std::recursive_mutex mutex;
+};
+
 // Estimates from the data, then goes on.
-nn::OverrideFunction make_override(std::shared_ptr<EstimatorStep> step, RangeSettable& settable,
+nn::OverrideFunction make_override(std::unique_ptr<EstimatorStep> step, RangeSettable& settable,
                                    const RangeEstimator& estimator) {
-  return [step = std::move(step), &settable, name = estimator.name(),
-          pass_on = estimator.options().disable_quantization, batch = int64_t{0}](
-             nn::QuantizerImpl&, const nn::NextFunction& next, const at::Tensor& data) mutable {
+  const auto progress = std::make_shared<Progress>();
+  progress->step = std::move(step);
+  return [progress, &settable, name = estimator.name(),
+          pass_on = estimator.options().disable_quantization](
+             nn::QuantizerImpl&, const nn::NextFunction& next, const at::Tensor& data) {
+    // Until the batch is quantized: no other batch may change the parameters in between.
+    const std::lock_guard lock(progress->mutex);
+    const int64_t batch = progress->batches++;
     with_location([&] { return "batch " + std::to_string(batch); },
                   [&] {
                     detail::check_quantizable(name, data);
                     const at::NoGradGuard no_grad;
                     if (data.numel() > 0)
-                      step->estimate(settable, data.detach());
+                      progress->step->estimate(settable, data.detach());
                   });
-    ++batch;
     return pass_on ? data : next(data);
   };
 }

@@ -49,17 +49,6 @@ void write_value(std::ostream& stream, const c10::IValue& value) {
   }
 }
 
-bool equal_values(const c10::IValue& a, const c10::IValue& b) {
-  if (a.isTensor() && b.isTensor()) {
-    const at::Tensor x = a.toTensor(), y = b.toTensor();
-    if (x.is_same(y))
-      return true;
-    return x.defined() && y.defined() && x.device() == y.device() && x.dtype() == y.dtype() &&
-           x.equal(y);
-  }
-  return a.tagKind() == b.tagKind() && a == b;
-}
-
 }  // namespace
 
 BoundQuantizationFunction::BoundQuantizationFunction(
@@ -76,6 +65,8 @@ at::Tensor BoundQuantizationFunction::quantize(const at::Tensor& data) const {
 
 at::Tensor BoundQuantizationFunction::dequantize(const at::Tensor& codes,
                                                  std::optional<at::ScalarType> dtype) const {
+  TORCH_CHECK_TYPE(codes.defined(), name(),
+                   "::dequantize got an undefined tensor; it takes plain codes (ff::codes).");
   TORCH_CHECK_VALUE(
       !is_quantized(codes), name(), "::dequantize got a quantized tensor of shape ", codes.sizes(),
       "; it takes plain codes (ff::codes), or call dequantize() on the tensor itself.");
@@ -140,18 +131,11 @@ bool BoundQuantizationFunction::is_monotonic() const {
 }
 
 bool BoundQuantizationFunction::equal(const BoundQuantizationFunction& other) const {
-  if (implementation_ == other.implementation_)
-    return true;
-  if (name() != other.name())
-    return false;
-  const std::vector<BoundArgument> mine = arguments(), others = other.arguments();
-  if (mine.size() != others.size())
-    return false;
-  for (size_t i = 0; i < mine.size(); ++i) {
-    if (!equal_values(mine[i].value, others[i].value))
-      return false;
-  }
-  return true;
+  return implementation_ == other.implementation_ || implementation_->equal(*other.implementation_);
+}
+
+bool BoundQuantizationFunction::Implementation::equal(const Implementation&) const {
+  return false;
 }
 
 BoundQuantizationFunction::Restructured BoundQuantizationFunction::Implementation::restructure(

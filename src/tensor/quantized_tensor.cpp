@@ -104,6 +104,8 @@ at::Tensor make_quantized_tensor(const at::Tensor& codes, BoundQuantizationFunct
                     ": the codes are undefined; give a plain tensor.");
   TORCH_CHECK_VALUE(!is_quantized(codes), function.name(),
                     ": the codes are a quantized tensor already; give plain codes (ff::codes).");
+  TORCH_CHECK_TYPE(codes.layout() == at::kStrided, function.name(), ": the codes have layout ",
+                   codes.layout(), "; expected a strided tensor. Convert them with to_dense().");
   TORCH_CHECK_TYPE(c10::isFloatingType(dtype), function.name(), ": the values cannot have type ",
                    dtype, "; expected a floating-point type.");
   TORCH_CHECK_VALUE(!carrier.defined() || carrier.sizes() == codes.sizes(), function.name(),

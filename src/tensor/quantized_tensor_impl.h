@@ -31,6 +31,12 @@ struct QuantizedTensorImpl final : c10::TensorImpl {
   /// The dequantized value; gradients flow through the function, not through the carrier.
   at::Tensor value() const;
 
+  /// What LibTorch calls it in its errors about storage, for example when it is saved.
+  const char* tensorimpl_type_name() const override {
+    return "a quantized tensor, which has no memory of its values: use ff::codes() and the "
+           "arguments of its ff::bound_function(), or dequantize() it first";
+  }
+
   c10::intrusive_ptr<c10::TensorImpl> shallow_copy_and_detach(
       const c10::VariableVersion& version_counter,
       bool allow_tensor_metadata_change) const override;

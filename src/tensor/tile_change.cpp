@@ -1,8 +1,7 @@
 #include "tensor/tile_change.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
+#include <optional>
 #include <sstream>
 
 namespace ff {
@@ -41,8 +40,11 @@ TileChange follow(const Tiles& old, const StructuralChange& change,
   int64_t first = 0, count = 1, step = 1;
   tile[axis] = slice.length;
   if (old.grid[axis] != 1) {
-    const bool whole_tiles = slice.length == 0 || (slice.step == 1 && slice.start % block == 0 &&
-                                                   slice.length % block == 0);
+    // The last block of a loose granularity may be shorter.
+    const bool ends_with_tile =
+        slice.length % block == 0 || slice.start + slice.length == old.sizes[axis];
+    const bool whole_tiles =
+        slice.length == 0 || (slice.step == 1 && slice.start % block == 0 && ends_with_tile);
     const bool in_one_tile =
         slice.length > 0 &&
         slice.start / block == (slice.start + (slice.length - 1) * slice.step) / block;
@@ -51,7 +53,8 @@ TileChange follow(const Tiles& old, const StructuralChange& change,
     } else if (in_one_tile) {
       first = slice.start / block;
     } else if (whole_tiles) {
-      first = slice.start / block, count = slice.length / block, tile[axis] = block;
+      first = slice.start / block, count = (slice.length + block - 1) / block;
+      tile[axis] = block;
     } else {
       return refuse("the ", slice.length, " indices from ", slice.start, " of axis ", axis,
                     " cut tiles of size ", block);
@@ -103,23 +106,22 @@ TileChange follow(const Tiles& old, const StructuralChange& change,
 }
 
 // Axes [begin, end) seen as one axis: its block length, or 0 if its tiles are no runs of equal
-// length.
+// length. The last run may be shorter.
 int64_t flat_block(const Tiles& tiles, size_t begin, size_t end) {
   int64_t block = 1;
-  bool cut = false;  // an axis further in is cut into tiles: all axes further out must have tiles
-                     // of size 1
+  bool cut = false;    // an axis further in is cut into tiles: all axes further out must have tiles
+                       // of size 1
+  bool loose = false;  // its last tile is shorter: there must be no axes further out
   for (size_t axis = end; axis-- > begin;) {
-    if (tiles.sizes[axis] == 1)
+    const int64_t size = tiles.sizes[axis], tile = tiles.tile[axis];
+    if (size == 1)
       continue;
-    if (cut && tiles.tile[axis] != 1)
+    if (loose || (cut && tile != 1))
       return 0;
     if (!cut)
-      block *= tiles.tile[axis];
-    if (tiles.tile[axis] != tiles.sizes[axis]) {
-      cut = true;
-      if (tiles.sizes[axis] % tiles.tile[axis] != 0)
-        return 0;
-    }
+      block *= tile;
+    cut = cut || tile != size;
+    loose = size % tile != 0;
   }
   return block;
 }
@@ -127,22 +129,51 @@ int64_t flat_block(const Tiles& tiles, size_t begin, size_t end) {
 // Writes the tiles of axes [begin, end) of the new shape so that, seen as one axis, their block is
 // `block`.
 bool split_block(const Sizes& sizes, size_t begin, size_t end, int64_t block, Sizes& tile) {
+  bool loose = false;
   for (size_t axis = end; axis-- > begin;) {
     const int64_t here = std::min(block, sizes[axis]);
-    if (here == 0 || sizes[axis] % here != 0 || block % here != 0)
+    if (here == 0 || block % here != 0 || (loose && sizes[axis] != 1))
       return false;
     tile[axis] = here;
     block /= here;
     // A cut axis: everything further out must have tiles of size 1.
     if (here != sizes[axis] && block != 1)
       return false;
+    loose = loose || sizes[axis] % here != 0;
   }
   return block == 1;
+}
+
+// The tiles where only axes of size 1 come and go: every other axis keeps its own.
+std::optional<Sizes> keep_axes(const Tiles& old, const Sizes& new_sizes) {
+  Sizes tile;
+  size_t from = 0;
+  const auto skip_ones = [&] {
+    while (from < old.sizes.size() && old.sizes[from] == 1)
+      ++from;
+  };
+  for (const int64_t size : new_sizes) {
+    if (size == 1) {
+      tile.push_back(1);
+      continue;
+    }
+    skip_ones();
+    if (from == old.sizes.size() || old.sizes[from] != size)
+      return std::nullopt;
+    tile.push_back(old.tile[from++]);
+  }
+  skip_ones();
+  return from == old.sizes.size() ? std::optional(tile) : std::nullopt;
 }
 
 TileChange follow(const Tiles& old, const StructuralChange& change,
                   const StructuralChange::Reshape&) {
   const Sizes& new_sizes = change.new_sizes;
+  if (const auto kept = keep_axes(old, new_sizes))
+    return {"", granularity_from_sizes(new_sizes, *kept), same};
+  const bool empty = std::find(new_sizes.begin(), new_sizes.end(), 0) != new_sizes.end();
+  if (empty)
+    return refuse("an empty tensor of several tiles has another shape then");
   Sizes tile(new_sizes.size());
   size_t from = 0, to = 0;
   // Groups of neighbouring axes with equal products; inside a group, the tiles must be runs of the
@@ -174,11 +205,9 @@ TileChange change_tiles(const Granularity& granularity, const StructuralChange& 
     return {"", granularity, same};
   const Tiles old = {change.sizes, granularity.tile_size(change.sizes),
                      granularity.grid_size(change.sizes)};
-  const int64_t elements =
-      std::accumulate(old.sizes.begin(), old.sizes.end(), int64_t{1}, std::multiplies<>());
-  const bool reshape = std::holds_alternative<StructuralChange::Reshape>(change.kind);
-  if (elements == 0 && reshape)
-    return refuse("an empty tensor of several tiles has another shape then");
+  // One tile stays one, whatever its shape. Zero-dimensional data has no axes to look at.
+  if (std::all_of(old.grid.begin(), old.grid.end(), [](int64_t count) { return count == 1; }))
+    return {"", PerTensor(), same};
   return std::visit([&](const auto& kind) { return follow(old, change, kind); }, change.kind);
 }
 

@@ -28,8 +28,27 @@ TEST(Error, LocationIsPutBeforeTheTextAndTheTypeStays) {
 }
 
 TEST(Error, LocationsNest) {
-  EXPECT_ERROR(c10::ValueError, "layer 'a': layer 'a': value",
-               at_layer([] { at_layer([] { TORCH_CHECK_VALUE(false, "value"); }); }));
+  const auto at_batch = [](const auto& body) {
+    return ff::with_location([] { return std::string("batch 1"); }, body);
+  };
+  const auto text = [](const auto& body) -> std::string {
+    try {
+      body();
+    } catch (const c10::ValueError& error) {
+      return error.what_without_backtrace();
+    }
+    return "";
+  };
+  const auto fail = [](const char* what) { TORCH_CHECK_VALUE(false, what); };
+  EXPECT_EQ(text([&] { at_layer([&] { at_batch([&] { fail("value"); }); }); }),
+            "layer 'a': batch 1: value");
+  EXPECT_EQ(text([&] { at_layer([&] { at_layer([&] { fail("value"); }); }); }), "layer 'a': value")
+      << "each is named once";
+  EXPECT_EQ(text([&] { at_layer([&] { at_batch([&] { at_layer([&] { fail("value"); }); }); }); }),
+            "layer 'a': batch 1: value");
+  EXPECT_EQ(text([&] { at_layer([&] { fail("a layer 'a': value"); }); }),
+            "layer 'a': a layer 'a': value")
+      << "no location, but a part of the text";
 }
 
 TEST(Error, OtherErrorsPass) {

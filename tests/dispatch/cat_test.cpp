@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <string>
 #include <vector>
 
+#include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/function.h"
+#include "fastforward/quantization/ste.h"
 #include "support/expect_error.h"
 #include "support/tensors.h"
 
@@ -103,6 +107,111 @@ TEST(Cat, OfEmptyTensors) {
   const torch::Tensor some = ff::quantize_per_tensor(torch::ones({2, 3}), 0.5);
   EXPECT_TRUE(same(torch::cat({none, some}).dequantize(), torch::ones({2, 3})));
   EXPECT_EQ(torch::cat({none, none}).sizes(), at::IntArrayRef({0, 3}));
+}
+
+// Its codes and its scale carry the graph, there is no gradient carrier.
+struct Scaled : ff::QuantizationFunction<Scaled> {
+  static constexpr bool kElementwise = true;
+  static torch::Tensor quantize(const torch::Tensor& data, const torch::Tensor& scale) {
+    return ff::round_ste(data / scale);
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes, const torch::Tensor& scale) {
+    return codes * scale;
+  }
+  static std::vector<std::string> argument_names() {
+    return {"scale"};
+  }
+};
+
+TEST(Cat, GradientsOfAUsersFunctionWithOneScale) {
+  const torch::Tensor scale = floats({0.5}).requires_grad_(), x = random_data({2, 3}, 1),
+                      y = random_data({4, 3}, 2);
+  const torch::Tensor a = Scaled::apply(x, scale), b = Scaled::apply(y, scale);
+  const torch::Tensor got = torch::cat({a, b}).dequantize(),
+                      expected = torch::cat({a.dequantize(), b.dequantize()});
+  const torch::Tensor weight = random_data({6, 3}, 3);
+  // The float32 sums of the gradients of 18 elements are ordered in another way.
+  EXPECT_TRUE(torch::allclose(gradient_of(got, scale, weight), gradient_of(expected, scale, weight),
+                              1e-5, 1e-5));
+}
+
+TEST(Cat, EqualScalesThatAreTrainedApartAreRefused) {
+  const torch::Tensor x = random_data({2, 3}, 1), first = floats({0.5}).requires_grad_(),
+                      second = floats({0.5}).requires_grad_();
+  const torch::Tensor a = Scaled::apply(x, first), b = Scaled::apply(x, second),
+                      fixed = Scaled::apply(x, floats({0.5}));
+  const std::string reason =
+      ": its tensors have separate tensors 'scale' of equal values, and gradients of one of them "
+      "are wanted; bind both functions to the same tensor, or detach() them";
+  EXPECT_ERROR(c10::NotImplementedError, "not 'cat of equal parameters'" + reason,
+               torch::cat({a, b}));
+  EXPECT_ERROR(c10::NotImplementedError, reason, torch::cat({a, fixed}));
+  EXPECT_ERROR(c10::NotImplementedError, reason, torch::cat({fixed, a}));
+  EXPECT_ERROR(c10::NotImplementedError, "not 'stack of equal parameters'" + reason,
+               torch::stack({a, b}));
+  EXPECT_TRUE(ff::is_quantized(torch::cat({a.detach(), b.detach(), fixed})));
+}
+
+TEST(Cat, EqualScalesThatAreTrainedApartJoinOutsideOfTheGraph) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor x = random_data({2, 3}, 1);
+  const torch::Tensor a = Scaled::apply(x, floats({0.5}).requires_grad_()),
+                      b = Scaled::apply(x, floats({0.5}).requires_grad_());
+  const torch::Tensor joined = torch::cat({a, b}), stacked = torch::stack({a, b});
+  EXPECT_TRUE(same(joined.dequantize(), torch::cat({a.dequantize(), b.dequantize()})));
+  EXPECT_TRUE(same(stacked.dequantize(), torch::stack({a.dequantize(), b.dequantize()})));
+  const torch::AutoGradMode grad(true);
+  EXPECT_FALSE(joined.dequantize().requires_grad()) << "neither scale may get the other's gradient";
+  EXPECT_FALSE(stacked.dequantize().requires_grad());
+}
+
+namespace a {
+struct F : ff::QuantizationFunction<F> {
+  static constexpr bool kElementwise = true;
+  static torch::Tensor quantize(const torch::Tensor& data) {
+    return data;
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes) {
+    return codes;
+  }
+};
+}  // namespace a
+namespace b {
+struct F : ff::QuantizationFunction<F> {
+  static constexpr bool kElementwise = true;
+  static torch::Tensor quantize(const torch::Tensor& data) {
+    return -data;
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes) {
+    return -codes;
+  }
+};
+}  // namespace b
+
+TEST(Cat, FunctionsOfOneNameInTwoNamespacesAreNotEqual) {
+  EXPECT_ERROR(c10::NotImplementedError, "its tensors have different parameters",
+               torch::cat({a::F::apply(floats({1})), b::F::apply(floats({1}))}));
+}
+
+TEST(Cat, StackRefusesWhatTheFunctionRefuses) {
+  struct NoStructure : ff::QuantizationFunction<NoStructure> {
+    static torch::Tensor quantize(const torch::Tensor& data) {
+      return data;
+    }
+    static torch::Tensor dequantize(const torch::Tensor& codes) {
+      return codes;
+    }
+  };
+  const torch::Tensor q = NoStructure::apply(floats({1, 2}));
+  const std::string reason = "NoStructure does not say how its parameters follow a change";
+  EXPECT_ERROR(c10::NotImplementedError, "strict quantization: aten::stack has no",
+               torch::stack({q, q}));
+  EXPECT_ERROR(c10::NotImplementedError, "not 'stack of equal parameters': " + reason,
+               torch::stack({q, q}));
+  const std::vector<c10::IValue> arguments = {c10::List<at::Tensor>({q, q}), int64_t{0}};
+  const auto refusals = ff::dispatch::why_not("aten::stack", arguments);
+  ASSERT_EQ(refusals.size(), 1U);
+  EXPECT_NE(refusals[0].reason.find(reason), std::string::npos);
 }
 
 }  // namespace

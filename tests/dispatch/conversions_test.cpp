@@ -132,4 +132,37 @@ TEST(Conversions, AreThereInRelaxedModeToo) {
   EXPECT_TRUE(ff::is_quantized(example.q.detach()));
 }
 
+TEST(Conversions, ACopyHasParametersOfItsOwn) {
+  const torch::Tensor scale = floats({0.5});
+  const torch::Tensor q = ff::quantize_per_tensor(floats({1, 2}), scale);
+  const torch::Tensor copy = q.to(q.options(), /*non_blocking=*/false, /*copy=*/true),
+                      other = torch::_to_copy(q), clone = q.clone();
+  scale.fill_(2);
+  EXPECT_TRUE(same(q.dequantize(), floats({4, 8})));
+  for (const torch::Tensor& tensor : {copy, other, clone})
+    EXPECT_TRUE(same(tensor.dequantize(), floats({1, 2})));
+}
+
+TEST(Conversions, SavingSaysWhatToSave) {
+  const Example example;
+  std::ostringstream stream;
+  EXPECT_ERROR(c10::Error,
+               "a quantized tensor, which has no memory of its values: use ff::codes() and the "
+               "arguments of its ff::bound_function(), or dequantize() it first",
+               torch::save(example.q.detach(), stream));
+}
+
+TEST(Conversions, ModulesWithAQuantizedBuffer) {
+  torch::nn::Module module;
+  const Example example;
+  module.register_buffer("codes", example.q.detach());
+  module.to(torch::kCPU);
+  EXPECT_TRUE(ff::is_quantized(module.buffers()[0]));
+  EXPECT_ERROR(c10::TypeError,
+               "set_data: a quantized tensor of shape [2, 3, 4, 5] cannot become a plain one of "
+               "type Double (Module::to does this for buffers); register its dequantized value, or "
+               "keep it out of the module.",
+               module.to(torch::kDouble));
+}
+
 }  // namespace

@@ -91,4 +91,41 @@ TEST(MaxPool, NeedsAMonotonicFunction) {
   EXPECT_TRUE(same(torch::max_pool2d(q, 2), torch::max_pool2d(q.dequantize(), 2)));
 }
 
+// Codes are the data in a type of the caller's choice.
+struct Cast : ff::QuantizationFunction<Cast> {
+  static constexpr bool kElementwise = true;
+  static constexpr bool kMonotonic = true;
+  static torch::Tensor quantize(const torch::Tensor& data, at::ScalarType type) {
+    return data.to(type);
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes, at::ScalarType) {
+    return codes.to(torch::kDouble);
+  }
+};
+
+TEST(MaxPool, KeepsEveryDigitOfWideCodes) {
+  const double third = 1.0 / 3;
+  for (const auto type : {torch::kInt, torch::kLong, torch::kDouble}) {
+    const double large = type == torch::kLong ? (int64_t{1} << 53) - 1 : (int64_t{1} << 24) + 1;
+    const torch::Tensor data =
+        torch::tensor({-large, large, 1.0, 2.0 + (type == torch::kDouble ? third : 0.0)},
+                      torch::kDouble)
+            .reshape({1, 1, 4});
+    const torch::Tensor q = Cast::apply(data, type), pooled = torch::max_pool1d(q, 2);
+    EXPECT_EQ(ff::codes(pooled).scalar_type(), type);
+    EXPECT_TRUE(same(pooled.dequantize(), torch::max_pool1d(data, 2)));
+  }
+}
+
+TEST(MaxPool, RefusesCodesThatNoFloatHolds) {
+  const torch::Tensor codes =
+      torch::tensor({int64_t{1}, (int64_t{1} << 53) + 1}).reshape({1, 1, 2});
+  EXPECT_ERROR(c10::NotImplementedError,
+               "its codes have type Long and go beyond 2^53, which max_pool cannot compare exactly",
+               torch::max_pool1d(Cast::attach(codes, torch::kLong), 2));
+  EXPECT_ERROR(c10::NotImplementedError,
+               "its codes have type ComplexFloat, of which there is no maximum",
+               torch::max_pool1d(Cast::attach(codes.to(torch::kComplexFloat), torch::kLong), 2));
+}
+
 }  // namespace

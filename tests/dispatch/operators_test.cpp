@@ -206,4 +206,16 @@ TEST(Operators, ThreadsMayRegisterWhileOthersCall) {
   EXPECT_EQ(relu(), 1);
 }
 
+TEST(Operators, WhyNotNeedsAllArguments) {
+  EXPECT_ERROR(c10::ValueError,
+               "why_not: aten::split.Tensor takes 3 arguments (self, split_size, dim), got 0; give "
+               "all of them, also those that have defaults.",
+               ff::dispatch::why_not("aten::split.Tensor", {}));
+  const std::vector<c10::IValue> one = {example()}, two = {example(), example()};
+  EXPECT_ERROR(c10::ValueError, "aten::view takes 2 arguments (self, size), got 1",
+               ff::dispatch::why_not("aten::view", one));
+  EXPECT_ERROR(c10::ValueError, "aten::relu takes 1 argument (self), got 2",
+               ff::dispatch::why_not("aten::relu", two));
+}
+
 }  // namespace

@@ -12,6 +12,7 @@
 
 namespace {
 
+using ff::test::floats;
 using ff::test::random_data;
 using ff::test::same;
 using Operator = std::function<torch::Tensor(const torch::Tensor&)>;
@@ -193,32 +194,6 @@ TEST(Structural, ErrorsOfLibTorchStay) {
   EXPECT_ERROR(c10::Error, "at least 1", q.chunk(0));
 }
 
-TEST(Structural, PiecesOfAnEmptyAxis) {
-  const torch::Tensor q = ff::quantize_per_tensor(torch::ones({0, 3}), 0.5);
-  const torch::Tensor plain = q.dequantize();
-  EXPECT_EQ(q.split(2, 0).size(), plain.split(2, 0).size());
-  EXPECT_EQ(q.chunk(3, 0).size(), plain.chunk(3, 0).size());
-  EXPECT_EQ(q.unbind(0).size(), 0U);
-  EXPECT_EQ(q.view({3, 0}).sizes(), at::IntArrayRef({3, 0}));
-  EXPECT_ERROR(c10::NotImplementedError, "an empty tensor",
-               ff::quantize_per_channel(torch::ones({0, 3}), torch::ones({3})).view({3, 0}));
-}
-
-TEST(Structural, ChunksAreThoseOfLibTorch) {
-  for (int64_t size = 1; size < 9; ++size) {
-    for (int64_t count = 1; count < 9; ++count) {
-      const torch::Tensor q = ff::quantize_per_tensor(random_data({size}, 1), 0.1);
-      const auto got = q.chunk(count), expected = q.dequantize().chunk(count);
-      ASSERT_EQ(got.size(), expected.size());
-      for (size_t i = 0; i < got.size(); ++i)
-        EXPECT_TRUE(same(got[i].dequantize(), expected[i]));
-      const auto parts = q.split(count), expected_parts = q.dequantize().split(count);
-      ASSERT_EQ(parts.size(), expected_parts.size());
-      EXPECT_TRUE(same(parts.back().dequantize(), expected_parts.back()));
-    }
-  }
-}
-
 TEST(Structural, ZeroDimensional) {
   const torch::Tensor q = ff::quantize_per_tensor(torch::tensor(0.7F), 0.5);
   EXPECT_TRUE(same(q.view({1}).dequantize(), torch::full({1}, 0.5F)));
@@ -241,6 +216,58 @@ TEST(Structural, GradientsAfterCopiesOfCodes) {
   const torch::Tensor weight = random_data({4, 12}, 2);
   EXPECT_TRUE(same(ff::test::gradient_of(got, data, weight),
                    ff::test::gradient_of(expected, data, weight)));
+}
+
+TEST(Structural, ZeroDimensionalTilesFollowEverything) {
+  const torch::Tensor q = ff::quantize_by_tile(torch::tensor(0.7F), torch::full({1}, 0.5F), {}, {});
+  const torch::Tensor zero = torch::zeros({1}, torch::kLong);
+  EXPECT_TRUE(same(q.index_select(0, zero).dequantize(), q.dequantize().index_select(0, zero)));
+  EXPECT_TRUE(same(q.expand({2, 2}).dequantize(), torch::full({2, 2}, 0.5F)));
+  EXPECT_TRUE(same(q.unsqueeze(0).dequantize(), torch::full({1}, 0.5F)));
+}
+
+TEST(Structural, LooseBlocksFollowReshapesThatKeepThem) {
+  const torch::Tensor data = random_data({10, 3}, 1);
+  const torch::Tensor q = ff::quantize_per_granularity(
+      data, floats({0.1, 0.2, 0.3}), {}, ff::PerBlock(0, 4, {}, /*strict_blocks=*/false));
+  const auto check = [&](const torch::Tensor& got, at::IntArrayRef shape) {
+    ASSERT_TRUE(ff::is_quantized(got));
+    EXPECT_TRUE(same(got.dequantize(), q.dequantize().reshape(shape)));
+  };
+  check(q.unsqueeze(0), {1, 10, 3});
+  check(q.view({10, 3}), {10, 3});
+  check(q.reshape({10, 1, 3}), {10, 1, 3});
+  check(q.flatten(), {30});
+  check(q.reshape({5, 2, 3}), {5, 2, 3});
+  const torch::Tensor rest = q.slice(0, 4);
+  ASSERT_TRUE(ff::is_quantized(rest));
+  EXPECT_TRUE(same(rest.dequantize(), q.dequantize().slice(0, 4)));
+}
+
+TEST(Structural, EmptyTensors) {
+  const torch::Tensor q = ff::quantize_per_tensor(torch::ones({0, 3}), 0.5);
+  EXPECT_EQ(q.view({3, 0}).sizes(), at::IntArrayRef({3, 0}));
+  EXPECT_ERROR(c10::NotImplementedError, "an empty tensor",
+               ff::quantize_per_channel(torch::ones({0, 3}), torch::ones({3})).view({3, 0}));
+}
+
+TEST(Structural, EmptyChannelsFollowReshapesThatKeepThem) {
+  const torch::Tensor q = ff::quantize_per_channel(torch::ones({3, 0}), torch::ones({3}), {}, 0);
+  const torch::Tensor more = q.unsqueeze(0);
+  ASSERT_TRUE(ff::is_quantized(more));
+  EXPECT_EQ(more.dequantize().sizes(), at::IntArrayRef({1, 3, 0}));
+  EXPECT_EQ(q.view({3, 0}).dequantize().sizes(), at::IntArrayRef({3, 0}));
+  EXPECT_EQ(ff::bound_function(more).argument("scale").toTensor().numel(), 3);
+}
+
+TEST(Structural, PlainTensorsTakeTheSizesOfQuantizedOnes) {
+  const torch::Tensor plain = random_data({6}, 1),
+                      q = ff::quantize_per_tensor(torch::ones({2, 3}), 0.5);
+  EXPECT_TRUE(same(plain.view_as(q), plain.view({2, 3})));
+  EXPECT_TRUE(same(plain.reshape_as(q), plain.view({2, 3})));
+  const torch::Tensor row = random_data({3}, 2).requires_grad_();
+  EXPECT_TRUE(same(row.expand_as(q), row.expand({2, 3})));
+  EXPECT_TRUE(row.expand_as(q).requires_grad());
 }
 
 }  // namespace

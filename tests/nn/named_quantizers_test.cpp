@@ -9,6 +9,7 @@
 
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "support/expect_error.h"
 
 namespace {
 
@@ -80,6 +81,22 @@ TEST(NamedQuantizers, TakesModulesInManyForms) {
   EXPECT_EQ(named_quantizers(*pointer).size(), 1U);
   EXPECT_EQ(named_quantizers(holder).size(), 1U);
   EXPECT_EQ(named_quantizers(torch::nn::Linear(2, 2)).size(), 0U);
+}
+
+TEST(NamedQuantizers, NullIsRefused) {
+  EXPECT_ERROR(c10::ValueError,
+               "the shared_ptr to the module is null; give a module that was made, for example "
+               "with std::make_shared.",
+               named_quantizers(std::shared_ptr<BlockImpl>()));
+  EXPECT_ERROR(c10::Error, "Accessing empty ModuleHolder", named_quantizers(Block(nullptr)));
+}
+
+TEST(NamedQuantizers, AQuantizerOnTheStackIsRefused) {
+  ff::nn::LinearQuantizerImpl quantizer(8);
+  EXPECT_ERROR(c10::ValueError,
+               "named_quantizers: LinearQuantizer is not owned by a shared_ptr; make it with its "
+               "holder, like ff::nn::LinearQuantizer quantizer(8), or with std::make_shared.",
+               named_quantizers(quantizer));
 }
 
 }  // namespace

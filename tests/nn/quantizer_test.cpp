@@ -203,4 +203,37 @@ TEST(Quantizer, CloneSaysWhatResetForgot) {
                quantizer->clone());
 }
 
+// Adds to a quantizer that has its own clone().
+class SpecialImpl : public LinearQuantizerImpl {
+ public:
+  SpecialImpl() : LinearQuantizerImpl(8) {}
+  int more = 5;
+};
+
+TEST(Quantizer, CloneDoesNotSlice) {
+  const auto special = std::make_shared<SpecialImpl>();
+  EXPECT_ERROR(c10::TypeError,
+               "clone: Special is derived from a quantizer whose clone() copies that quantizer "
+               "only; derive it from ff::nn::CloneableQuantizer with its own type, or override "
+               "clone().",
+               special->clone());
+  torch::nn::Sequential model;
+  model->push_back(special);
+  EXPECT_ERROR(c10::TypeError, "clone: Special is derived", model->clone());
+}
+
+template <typename Inner>
+class WrapImpl : public ff::nn::CloneableQuantizer<WrapImpl<Inner>> {
+ public:
+  void reset() override {}
+  torch::Tensor quantize(const torch::Tensor& data) override {
+    return data;
+  }
+};
+
+TEST(Quantizer, NamesOfTemplatesKeepTheirArguments) {
+  EXPECT_EQ(std::make_shared<WrapImpl<torch::nn::LinearImpl>>()->describe(),
+            "Wrap<torch::nn::LinearImpl>");
+}
+
 }  // namespace

@@ -115,7 +115,7 @@ TEST(AffineError, DataThatIsQuantizedAlready) {
 TEST(AffineError, ParametersThatAreNoPlainFloatTensors) {
   const torch::Tensor data = torch::ones({2});
   const torch::Tensor q = ff::quantize_per_tensor(torch::ones({1}), 0.5);
-  EXPECT_ERROR(c10::TypeError, "scale has type Int; expected a plain floating-point tensor.",
+  EXPECT_ERROR(c10::TypeError, "scale has type Int; expected a plain tensor of type float32",
                ff::quantize_per_tensor(data, torch::ones({1}, torch::kInt)));
   EXPECT_ERROR(c10::TypeError, "scale has type Float and is quantized",
                ff::quantize_per_tensor(data, q));
@@ -160,6 +160,32 @@ TEST(AffineErrorDeathTest, UnknownInstructionSetNamesTheOnesThereAre) {
       testing::ExitedWithCode(3),
       "FF_ISA=sse9: this build and processor have kernels for: .*scalar; set FF_ISA to one of them "
       "or unset it.");
+}
+
+TEST(AffineError, Float8IsNoTypeOfDataOrParameters) {
+  const torch::Tensor data = torch::ones({2}), small = data.to(torch::kFloat8_e4m3fn);
+  EXPECT_ERROR(c10::TypeError,
+               "AffineQuantizationFunction: the data has type Float8_e4m3fn; expected float32, "
+               "float64, bfloat16 or float16. Convert it with to(torch::kFloat).",
+               ff::quantize_per_tensor(small, 0.5));
+  EXPECT_ERROR(c10::TypeError,
+               "AffineQuantizationFunction: scale has type Float8_e4m3fn; expected a plain tensor "
+               "of type float32, float64, bfloat16 or float16.",
+               ff::quantize_per_channel(data, small, {}, 0));
+  EXPECT_ERROR(c10::TypeError, "offset has type Float8_e4m3fn",
+               ff::quantize_per_channel(data, data, small, 0));
+}
+
+TEST(AffineError, SparseTensors) {
+  const torch::Tensor data = torch::ones({2, 2});
+  EXPECT_ERROR(c10::TypeError,
+               "AffineQuantizationFunction: the data has layout Sparse; expected a strided tensor. "
+               "Convert it with to_dense().",
+               ff::quantize_per_tensor(data.to_sparse(), 0.5));
+  EXPECT_ERROR(c10::TypeError,
+               "AffineQuantizationFunction: scale has layout Sparse; expected a strided tensor. "
+               "Convert it with to_dense().",
+               ff::quantize_per_channel(data, torch::ones({2}).to_sparse(), {}, 0));
 }
 
 }  // namespace

@@ -172,4 +172,78 @@ TEST(Function, OthersDoNotFollowStructure) {
                q.view({2, 1}));
 }
 
+TEST(Function, RefusesUndefinedTensorArguments) {
+  EXPECT_ERROR(c10::TypeError,
+               "MyFunction: arg1 is an undefined tensor; give a tensor, or let quantize take a "
+               "std::optional<at::Tensor>.",
+               MyFunction::bind(4, torch::Tensor()));
+  const auto bound = MyFunction::bind(4, floats({0.5}));
+  EXPECT_ERROR(c10::TypeError, "MyFunction: arg1 is an undefined tensor",
+               bound.rebind({{"arg1", torch::Tensor()}}));
+}
+
+template <int kNames>
+struct Named : ff::QuantizationFunction<Named<kNames>> {
+  static torch::Tensor quantize(const torch::Tensor& data, int64_t, int64_t) {
+    return data;
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes, int64_t, int64_t) {
+    return codes;
+  }
+  static std::vector<std::string> argument_names() {
+    std::vector<std::string> names = {"a", kNames == 2 ? "a" : "b", "c"};
+    names.resize(kNames);
+    return names;
+  }
+};
+
+TEST(Function, WrongNamesOfArgumentsAreErrors) {
+  EXPECT_EQ(ff::to_string(Named<1>::bind(1, 2)), "Named<1>(a=1, arg1=2)");
+  EXPECT_ERROR(c10::ValueError,
+               "Named<3>::argument_names() gives 3 names, but quantize takes 2 arguments after the "
+               "data; give one name for each.",
+               Named<3>::bind(1, 2));
+  EXPECT_ERROR(c10::ValueError,
+               "Named<2>::argument_names() gives the name 'a' twice; give each argument a name of "
+               "its own.",
+               Named<2>::bind(1, 2));
+}
+
+// An argument without a default constructor, and others that IValue knows.
+struct Level {
+  explicit Level(int number) : number(number) {}
+  int number;
+  friend std::ostream& operator<<(std::ostream& stream, const Level& level) {
+    return stream << "level " << level.number;
+  }
+};
+struct Special : ff::QuantizationFunction<Special> {
+  static torch::Tensor quantize(const torch::Tensor& data, at::Device, at::ScalarType,
+                                std::optional<at::Device>, std::optional<Level>,
+                                std::optional<int8_t>) noexcept {
+    return data;
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes, at::Device, at::ScalarType,
+                                  std::optional<at::Device>, std::optional<Level>,
+                                  std::optional<int8_t>) noexcept {
+    return codes;
+  }
+};
+
+TEST(Function, TakesOptionalsOfAnyType) {
+  const auto bound = Special::bind(torch::Device(torch::kCPU), torch::kHalf);
+  EXPECT_EQ(ff::to_string(bound), "Special(arg0=cpu, arg1=5, arg2=None, arg3=None, arg4=None)");
+  const auto more = bound.rebind({{"arg0", torch::Device(torch::kMeta)},
+                                  {"arg1", torch::kFloat},
+                                  {"arg2", torch::Device(torch::kCPU)},
+                                  {"arg4", int64_t{7}}});
+  EXPECT_EQ(ff::to_string(more), "Special(arg0=meta, arg1=6, arg2=cpu, arg3=None, arg4=7)");
+  EXPECT_TRUE(more.rebind({{"arg2", c10::IValue()}}).argument("arg2").isNone());
+  const auto level = Special::bind(torch::kCPU, torch::kHalf, std::nullopt, Level(3));
+  EXPECT_EQ(level.argument("arg3").toStringRef(), "level 3");
+  EXPECT_ERROR(c10::TypeError, "argument 'arg3' cannot be set", bound.rebind({{"arg3", "x"}}));
+  EXPECT_ERROR(c10::TypeError, "argument 'arg4' cannot be set from a value of type Int",
+               bound.rebind({{"arg4", int64_t{1000}}}));
+}
+
 }  // namespace

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -243,6 +245,53 @@ TEST(EstimateRanges, TakesEstimatorsOfTheUser) {
   model.forward(floats({-1, 2}));
   model.forward(floats({-5, 5}));
   expect_range(model.first, -1, 2);
+}
+
+TEST(EstimateRanges, FailedBatchesCountToo) {
+  Model model;
+  const auto estimation = ff::estimate_ranges(model, range_setting::running_minmax());
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int batch = 0; batch < 3; ++batch) {
+    EXPECT_ERROR(c10::ValueError, "'first': batch " + std::to_string(batch) + ": running_minmax",
+                 model.forward(floats({nan})));
+  }
+}
+
+TEST(EstimateRanges, DataBeyondFloat32NamesTheQuantizerOnce) {
+  Model model;
+  const auto estimation = ff::estimate_ranges(model, range_setting::running_minmax());
+  EXPECT_ERROR(c10::ValueError,
+               "LinearQuantizer 'first': batch 0: parameters_for_range: min[0] is -1e+300, beyond "
+               "the largest float32 value",
+               model.first->forward(torch::tensor({-1e300, 1.0}, torch::kDouble)));
+}
+
+TEST(EstimateRanges, ThreadsMayShareAScope) {
+  constexpr int kThreads = 4, kBatches = 200;
+  LinearQuantizer quantizer(
+      LinearQuantizerOptions(8).symmetric(false).granularity(ff::PerChannel(0)));
+  std::atomic<int> quantized = 0;
+  {
+    const auto estimation = ff::estimate_ranges(quantizer, range_setting::running_minmax());
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int batch = 0; batch < kBatches; ++batch) {
+          const float end = static_cast<float>(thread * kBatches + batch + 1);
+          const torch::Tensor data = torch::full({3, 64}, end);
+          quantized += ff::is_quantized(quantizer->forward(torch::cat({data, -data}, 1))) ? 1 : 0;
+        }
+      });
+    }
+    for (std::thread& thread : threads)
+      thread.join();
+  }
+  EXPECT_EQ(quantized, kThreads * kBatches);
+  const auto range = quantizer->quantization_range();
+  ASSERT_TRUE(range.has_value());
+  // The range is stored as scale and offset in float32.
+  EXPECT_TRUE(torch::allclose(range->max, torch::full({3}, 1.0F * kThreads * kBatches), 1e-4));
+  EXPECT_TRUE(torch::allclose(range->min, torch::full({3}, -1.0F * kThreads * kBatches), 1e-4));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,53 @@ TEST(BoundFunction, RestructureSaysWhyNot) {
   EXPECT_FALSE(bound(floats({0.5})).is_monotonic());
   EXPECT_TRUE(ff::AffineQuantizationFunction::bind(floats({0.5}), std::nullopt, ff::PerTensor(), 4)
                   .is_monotonic());
+}
+
+TEST(BoundFunction, DequantizeRefusesUndefinedCodes) {
+  EXPECT_ERROR(c10::TypeError,
+               "ShiftFunction::dequantize got an undefined tensor; it takes plain codes "
+               "(ff::codes).",
+               bound(floats({0.5})).dequantize(torch::Tensor()));
+}
+
+// Is compared by its key, and prints always the same.
+struct Keyed {
+  int key = 0;
+  bool operator==(const Keyed&) const = default;
+  friend std::ostream& operator<<(std::ostream& stream, const Keyed&) {
+    return stream << "Keyed";
+  }
+};
+// Cannot be compared.
+struct Opaque {
+  int key = 0;
+  friend std::ostream& operator<<(std::ostream& stream, const Opaque&) {
+    return stream << "Opaque";
+  }
+};
+template <typename Argument>
+struct With : ff::QuantizationFunction<With<Argument>> {
+  static constexpr bool kElementwise = true;
+  static torch::Tensor quantize(const torch::Tensor& data, const Argument&) {
+    return data;
+  }
+  static torch::Tensor dequantize(const torch::Tensor& codes, const Argument&) {
+    return codes;
+  }
+};
+
+TEST(BoundFunction, EqualComparesArgumentsOfTheUsersTypes) {
+  EXPECT_TRUE(With<Keyed>::bind(Keyed{1}).equal(With<Keyed>::bind(Keyed{1})));
+  EXPECT_FALSE(With<Keyed>::bind(Keyed{1}).equal(With<Keyed>::bind(Keyed{2})));
+  const auto opaque = With<Opaque>::bind(Opaque{1});
+  const ff::BoundQuantizationFunction copy = opaque;
+  EXPECT_TRUE(opaque.equal(copy)) << "the same implementation";
+  EXPECT_FALSE(opaque.equal(With<Opaque>::bind(Opaque{1}))) << "nothing says that they are equal";
+}
+
+TEST(BoundFunction, NamesOfTemplatesKeepTheirArguments) {
+  EXPECT_EQ(With<std::optional<int>>::bind().name(), "With<std::optional<int> >");
+  EXPECT_NE(With<Keyed>::bind(Keyed{}).name().find("With<"), std::string::npos);
 }
 
 }  // namespace

@@ -105,4 +105,39 @@ TEST(TileChange, PerTensorStaysSo) {
   EXPECT_TRUE(change.granularity.is_per_tensor());
 }
 
+TEST(TileChange, LooseBlocksKeepTheirShortEnd) {
+  const ff::Granularity loose = ff::PerBlock(0, 4, {}, /*strict_blocks=*/false);
+  const Sizes all = {0, 1, 2};
+  expect_change(loose, {Change::Reshape{}, {10, 3}, {10, 3}}, {4, 3}, all);
+  expect_change(loose, {Change::Reshape{}, {10, 3}, {1, 10, 3}}, {1, 4, 3}, all);
+  expect_change(loose, {Change::Reshape{}, {10, 3}, {10, 1, 3}}, {4, 1, 3}, all);
+  expect_change(loose, {Change::Reshape{}, {10, 3}, {30}}, {12}, all);
+  expect_change(loose, {Change::Reshape{}, {10, 3}, {5, 2, 3}}, {2, 2, 3}, all);
+  expect_refusal(loose, {Change::Reshape{}, {10, 3}, {2, 5, 3}}, "are no tiles on [2, 5, 3]");
+  const ff::Granularity inner = ff::PerBlock(1, 4, {0}, /*strict_blocks=*/false);
+  expect_change(inner, {Change::Reshape{}, {2, 6}, {2, 1, 6}}, {1, 1, 4}, {0, 1, 2, 3});
+  expect_refusal(inner, {Change::Reshape{}, {2, 6}, {12}}, "are no tiles on [12]");
+  expect_change(inner, {Change::Reshape{}, {1, 6}, {6}}, {4}, {0, 1});
+}
+
+TEST(TileChange, SliceToTheShortEndOfLooseBlocks) {
+  const ff::Granularity loose = ff::PerBlock(0, 4, {}, /*strict_blocks=*/false);
+  expect_change(loose, {Change::Slice{0, 0, 10, 1, false}, {10}, {10}}, {4}, {0, 1, 2});
+  expect_change(loose, {Change::Slice{0, 4, 6, 1, false}, {10}, {6}}, {4}, {1, 2});
+  expect_change(loose, {Change::Slice{0, 8, 2, 1, false}, {10}, {2}}, {2}, {2});
+  expect_refusal(loose, {Change::Slice{0, 2, 8, 1, false}, {10}, {8}}, "cut tiles of size 4");
+}
+
+TEST(TileChange, EmptyTensorsMoveAxesOfSizeOne) {
+  expect_change(ff::PerChannel(0), {Change::Reshape{}, {3, 0}, {1, 3, 0}}, {1, 1, 0}, {0, 1, 2});
+  expect_change(ff::PerChannel(0), {Change::Reshape{}, {3, 0}, {3, 1, 0}}, {1, 1, 0}, {0, 1, 2});
+  expect_change(ff::PerChannel(1), {Change::Reshape{}, {0, 3}, {0, 3}}, {0, 1}, {0, 1, 2});
+}
+
+TEST(TileChange, ZeroDimensionalDataHasOneTile) {
+  const torch::Tensor index = torch::tensor({0}, torch::kLong);
+  expect_change(ff::PerTile({}), {Change::IndexSelect{0, index}, {}, {}}, {}, {0});
+  expect_change(ff::PerTile({}), {Change::Reshape{}, {}, {1, 1}}, {1, 1}, {0});
+}
+
 }  // namespace

@@ -110,6 +110,9 @@ struct FF_API Refusal {
 
 /// Returns the refusals of all implementations that would be asked before one takes the call; all
 /// of them if none does.
+///
+/// `arguments` are all arguments of the operator's schema, in its order, also those that have
+/// defaults. Throws c10::ValueError if LibTorch has no such operator or their number is another.
 FF_API std::vector<Refusal> why_not(const std::string& operator_name,
                                     c10::ArrayRef<c10::IValue> arguments);
 

@@ -80,8 +80,9 @@ class FF_API LinearQuantizerImpl : public CloneableQuantizer<LinearQuantizerImpl
   /// before a range is set.
   std::optional<QuantizationRange> quantization_range() const override;
   /// Sets scale and offset for the range. Throws c10::ValueError if min > max, for NaN and
-  /// infinities, and if the number of values is not that of the granularity (per tensor: 1; else
-  /// what an earlier range had).
+  /// infinities, if the number of values is not that of the granularity (per tensor: 1; else what
+  /// an earlier range had), and if param_dtype cannot hold the scale or the offset; then the
+  /// earlier range stays.
   void set_quantization_range(const at::Tensor& min, const at::Tensor& max) override;
   /// Sets the range of a quantizer with one tile.
   void set_quantization_range(double min, double max);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <c10/util/Exception.h>
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
@@ -22,11 +23,15 @@ class FF_API ModuleRef {
   /// Refers to what a holder holds.
   template <typename Contained>
   ModuleRef(const torch::nn::ModuleHolder<Contained>& holder) : module_(holder.ptr().get()) {}
-  /// Refers to what the pointer owns.
+  /// Refers to what the pointer owns. Throws c10::ValueError if it is null.
   template <typename ModuleType>
   requires std::derived_from<ModuleType, torch::nn::Module> ModuleRef(
       const std::shared_ptr<ModuleType>& module)
-      : module_(module.get()) {}
+      : module_(module.get()) {
+    TORCH_CHECK_VALUE(module != nullptr,
+                      "the shared_ptr to the module is null; give a module that was made, for "
+                      "example with std::make_shared.");
+  }
 
   /// Returns the module.
   torch::nn::Module& operator*() const {
@@ -43,9 +48,9 @@ using NamedQuantizer = std::pair<std::string, std::shared_ptr<QuantizerImpl>>;
 /// Returns every quantizer in `module`, itself included, once each, by path, in the order of
 /// registration.
 ///
-/// Stubs are left out unless `skip_stubs` is false. Sets each quantizer's path(), for messages. A
-/// quantizer must be owned by a shared_ptr, as TORCH_MODULE holders do. Source: FastForward's
-/// named_quantizers.
+/// Stubs are left out unless `skip_stubs` is false. Sets each quantizer's path(), for messages.
+/// Throws c10::ValueError if `module` is a quantizer that no shared_ptr owns; TORCH_MODULE holders
+/// do. Source: FastForward's named_quantizers.
 FF_API std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module,
                                                     bool skip_stubs = true);
 

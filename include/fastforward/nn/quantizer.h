@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeinfo>
 
 #include "fastforward/core/api.h"
 #include "fastforward/nn/metadata.h"
@@ -88,6 +89,10 @@ struct FF_API ClonedState {
                    const std::optional<torch::Device>& device);
 };
 
+/// Throws c10::TypeError unless `quantizer` is an object of type `copied`, so that a copy of that
+/// type is all of it.
+FF_API void check_not_sliced(const QuantizerImpl& quantizer, const std::type_info& copied);
+
 }  // namespace detail
 
 /// QuantizerImpl with clone() for `Derived`, as torch::nn::Cloneable is for modules.
@@ -108,9 +113,11 @@ class CloneableQuantizer : public QuantizerImpl {
   virtual void reset() = 0;
 
   /// Returns a deep copy, on `device` if given. Parameters keep the shape that calibration gave
-  /// them. The copy has no overrides.
+  /// them. The copy has no overrides. Throws c10::TypeError for a quantizer of a type derived from
+  /// Derived, of which it would copy a part only.
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override {
+    detail::check_not_sliced(*this, typeid(Derived));
     auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
     detail::ClonedState::clear(*copy);
     copy->reset();
@@ -120,6 +127,7 @@ class CloneableQuantizer : public QuantizerImpl {
 
  private:
   void clone_(torch::nn::Module& other, const std::optional<torch::Device>& device) override {
+    detail::check_not_sliced(*this, typeid(Derived));
     const auto copy = std::dynamic_pointer_cast<Derived>(other.clone(device));
     TORCH_CHECK_TYPE(copy != nullptr, "clone: ", describe(), " cannot take the state of a ",
                      other.name(), ", which is a module of another type.");

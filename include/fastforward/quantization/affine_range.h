@@ -55,8 +55,8 @@ struct FF_API RangeOptions {
 ///
 /// Symmetric ranges of zero width get scale eps = 2^-23 (FastForward: 0, and then NaN). An infinite
 /// width max - min of finite ends is computed in halves. Throws c10::ValueError if shapes differ,
-/// min > max, or an end is NaN or infinite (with its index), or num_bits is not in 1..16. Source:
-/// FastForward's parameters_for_range; arXiv:2106.08295.
+/// min > max, or an end is NaN, infinite or beyond float32 (with its index), or num_bits is not
+/// in 1..16. Source: FastForward's parameters_for_range; arXiv:2106.08295.
 FF_API AffineParameters parameters_for_range(const at::Tensor& min, const at::Tensor& max,
                                              int64_t num_bits, const RangeOptions& options = {});
 

@@ -53,7 +53,7 @@ struct QuantDequant : torch::autograd::Function<QuantDequant<Derived>> {
                                                const torch::autograd::tensor_list& gradients) {
     constexpr size_t kArguments = std::tuple_size_v<ArgumentTuple<Derived>>;
     torch::autograd::tensor_list result = Derived::quant_dequant_backward(ctx, gradients[0]);
-    TORCH_CHECK_VALUE(result.size() == kArguments + 1, c10::demangle_type<Derived>(),
+    TORCH_CHECK_VALUE(result.size() == kArguments + 1, BoundArguments<Derived>::function_name(),
                       "::quant_dequant_backward returned ", result.size(),
                       " gradients; expected one for the data and one for each of the ", kArguments,
                       " arguments (an undefined tensor where there is none).");

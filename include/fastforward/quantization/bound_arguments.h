@@ -1,207 +1,37 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <ATen/core/ivalue.h>
 #include <c10/util/Exception.h>
 #include <c10/util/Type.h>
 
-#include <concepts>
+#include <functional>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <tuple>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "fastforward/core/api.h"
+#include "fastforward/core/type_name.h"
+#include "fastforward/quantization/argument_value.h"
+#include "fastforward/quantization/quantize_signature.h"
 #include "fastforward/tensor/bound_function.h"
-
-namespace torch::autograd {
-struct AutogradContext;
-}
 
 /// What QuantizationFunction is made of; not for use by itself.
 namespace ff::detail {
 
-/// The arguments of Derived::quantize after the data.
-template <typename Function>
-struct QuantizeSignature {
-  static_assert(
-      !sizeof(Function*),
-      "quantize must be `static at::Tensor quantize(const at::Tensor& data, arguments...)`, "
-      "or, in a QuantizationAutogradFunction, with AutogradContext* before the data; "
-      "neither overloaded nor a template");
-};
-template <typename... Arguments>
-struct QuantizeSignature<at::Tensor (*)(const at::Tensor&, Arguments...)> {
-  using Tuple = std::tuple<std::decay_t<Arguments>...>;
-};
-template <typename... Arguments>
-struct QuantizeSignature<at::Tensor (*)(at::Tensor, Arguments...)> {
-  using Tuple = std::tuple<std::decay_t<Arguments>...>;
-};
-template <typename... Arguments>
-struct QuantizeSignature<at::Tensor (*)(torch::autograd::AutogradContext*, const at::Tensor&,
-                                        Arguments...)> {
-  using Tuple = std::tuple<std::decay_t<Arguments>...>;
-};
-template <typename... Arguments>
-struct QuantizeSignature<at::Tensor (*)(torch::autograd::AutogradContext*, at::Tensor,
-                                        Arguments...)> {
-  using Tuple = std::tuple<std::decay_t<Arguments>...>;
-};
-/// The tuple of a function's bound arguments.
-template <typename Derived>
-using ArgumentTuple = typename QuantizeSignature<decltype(&Derived::quantize)>::Tuple;
-
-template <typename T>
-inline constexpr bool kIsOptional = false;
-template <typename T>
-inline constexpr bool kIsOptional<std::optional<T>> = true;
-
-template <typename T>
-concept Printable = requires(std::ostream& stream, const T& value) {
-  stream << value;
-};
-template <typename T>
-concept NamesArguments = requires {
-  { T::argument_names() } -> std::convertible_to<std::vector<std::string>>;
-};
-template <typename T>
-concept Elementwise = T::kElementwise;
-template <typename T>
-concept Monotonic = T::kMonotonic;
-template <typename T>
-concept DequantizesAs = requires {
-  &T::dequantize_as;
-};
-template <typename T>
-concept Restructurable = requires(const BoundQuantizationFunction& self,
-                                  const ArgumentTuple<T>& arguments,
-                                  const StructuralChange& change) {
-  {
-    T::restructure(self, arguments, change)
-    } -> std::same_as<BoundQuantizationFunction::Restructured>;
-};
-
-template <typename T>
-c10::IValue to_ivalue(const T& value) {
-  if constexpr (kIsOptional<T>) {
-    return value.has_value() ? to_ivalue(*value) : c10::IValue();
-  } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, at::Tensor> ||
-                       std::is_same_v<T, std::string> || std::is_same_v<T, at::Device>) {
-    return value;
-  } else if constexpr (std::is_integral_v<T> || std::is_same_v<T, at::ScalarType>) {
-    return static_cast<int64_t>(value);
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<double>(value);
-  } else {
-    static_assert(Printable<T>, "an argument of a quantization function needs operator<<");
-    std::ostringstream stream;
-    stream << value;
-    return stream.str();
-  }
-}
-
-/// Sets `target` from `value`; false if the types do not fit.
-template <typename T>
-bool from_ivalue(const c10::IValue& value, T& target) {
-  if constexpr (kIsOptional<T>) {
-    if (value.isNone()) {
-      target.reset();
-      return true;
-    }
-    typename T::value_type inner{};
-    if (!from_ivalue(value, inner))
-      return false;
-    target = std::move(inner);
-    return true;
-  } else if constexpr (std::is_same_v<T, at::Tensor>) {
-    if (value.isTensor())
-      target = value.toTensor();
-    return value.isTensor();
-  } else if constexpr (std::is_same_v<T, bool>) {
-    if (value.isBool())
-      target = value.toBool();
-    return value.isBool();
-  } else if constexpr (std::is_integral_v<T> || std::is_same_v<T, at::ScalarType>) {
-    if (value.isInt())
-      target = static_cast<T>(value.toInt());
-    return value.isInt();
-  } else if constexpr (std::is_floating_point_v<T>) {
-    if (value.isDouble())
-      target = static_cast<T>(value.toDouble());
-    if (value.isInt())
-      target = static_cast<T>(value.toInt());
-    return value.isDouble() || value.isInt();
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    if (value.isString())
-      target = value.toStringRef();
-    return value.isString();
-  } else {
-    return false;
-  }
-}
-
-template <typename T>
-void map_tensor(T& value, const std::function<at::Tensor(const at::Tensor&)>& change) {
-  if constexpr (kIsOptional<T>) {
-    if (value.has_value())
-      map_tensor(*value, change);
-  } else if constexpr (std::is_same_v<T, at::Tensor>) {
-    if (value.defined())
-      value = change(value);
-  }
-}
-
-template <typename T>
-bool has_one_element(const T& value) {
-  if constexpr (kIsOptional<T>) {
-    return !value.has_value() || has_one_element(*value);
-  } else if constexpr (std::is_same_v<T, at::Tensor>) {
-    return !value.defined() || value.numel() == 1;
-  } else {
-    return true;
-  }
-}
-
-/// Converts what the caller gave to the argument types of Derived::quantize; missing optionals
-/// become empty.
-template <typename Derived, typename... Given>
-ArgumentTuple<Derived> make_arguments(Given&&... given) {
-  using Tuple = ArgumentTuple<Derived>;
-  constexpr size_t kCount = std::tuple_size_v<Tuple>;
-  static_assert(sizeof...(Given) <= kCount, "more arguments than quantize takes after the data");
-  using Held = std::tuple<Given&&...>;
-  Held held(std::forward<Given>(given)...);
-  const auto pick = [&](auto position) {
-    constexpr size_t index = decltype(position)::value;
-    using Wanted = std::tuple_element_t<index, Tuple>;
-    if constexpr (index < sizeof...(Given)) {
-      using Got = std::tuple_element_t<index, Held>;
-      static_assert(std::is_convertible_v<Got, Wanted> || std::is_arithmetic_v<std::decay_t<Got>>,
-                    "an argument does not convert to the type that quantize takes");
-      auto value = static_cast<Wanted>(std::forward<Got>(std::get<index>(held)));
-      if constexpr (std::is_same_v<Wanted, std::optional<at::Tensor>>) {
-        if (value.has_value() && !value->defined())
-          value.reset();
-      }
-      return value;
-    } else {
-      static_assert(kIsOptional<Wanted>,
-                    "an argument is missing: only a trailing std::optional may be left out");
-      return Wanted(std::nullopt);
-    }
-  };
-  return [&]<size_t... Index>(std::index_sequence<Index...>) {
-    return Tuple{pick(std::integral_constant<size_t, Index>{})...};
-  }
-  (std::make_index_sequence<kCount>{});
-}
-
 /// Checks what every quantization function needs of its data.
 FF_API void check_quantizable(const std::string& function, const at::Tensor& data);
+
+/// Throws c10::TypeError if a tensor argument is undefined.
+FF_API void check_argument(const std::string& function, const std::string& name,
+                           const at::Tensor& argument);
+
+/// Returns `names` filled up to one for each of `count` arguments. Throws c10::ValueError if there
+/// are more, or one is there twice.
+FF_API std::vector<std::string> complete_names(const std::string& function,
+                                               std::vector<std::string> names, size_t count);
 
 /// A quantization function with a tuple of arguments.
 template <typename Derived>
@@ -209,17 +39,29 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
  public:
   using Tuple = ArgumentTuple<Derived>;
 
-  explicit BoundArguments(Tuple arguments) : arguments_(std::move(arguments)) {}
+  explicit BoundArguments(Tuple arguments) : arguments_(std::move(arguments)) {
+    visit(
+        [](const std::string& name, const auto& value) {
+          visit_tensor(value, [&](const at::Tensor& tensor) {
+            check_argument(function_name(), name, tensor);
+          });
+        },
+        arguments_);
+  }
+
+  /// Derived's name without its namespace.
+  static const std::string& function_name() {
+    static const std::string name = unqualified_name(c10::demangle_type<Derived>());
+    return name;
+  }
 
   std::string name() const override {
-    const std::string full = c10::demangle_type<Derived>();
-    const size_t scope = full.rfind("::");
-    return scope == std::string::npos ? full : full.substr(scope + 2);
+    return function_name();
   }
 
   at::Tensor quantize(const BoundQuantizationFunction& self,
                       const at::Tensor& data) const override {
-    check_quantizable(name(), data);
+    check_quantizable(function_name(), data);
     return Derived::quantize_with(self, data, arguments_);
   }
 
@@ -232,10 +74,16 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
           },
           arguments_);
     } else {
-      const at::Tensor values = std::apply(
-          [&](const auto&... argument) { return Derived::dequantize(codes, argument...); },
-          arguments_);
-      return dtype.has_value() ? values.to(*dtype) : values;
+      static_assert(kDequantizes<Derived, Tuple>,
+                    "dequantize must be `static at::Tensor dequantize(const at::Tensor& codes, "
+                    "arguments...)`, public, with the arguments that quantize takes after the "
+                    "data, by value or by const reference");
+      if constexpr (kDequantizes<Derived, Tuple>) {
+        const at::Tensor values = std::apply(
+            [&](const auto&... argument) { return Derived::dequantize(codes, argument...); },
+            arguments_);
+        return dtype.has_value() ? values.to(*dtype) : values;
+      }
     }
   }
 
@@ -257,9 +105,11 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
           for (const BoundArgument& change : changes) {
             if (change.name != name)
               continue;
-            TORCH_CHECK_TYPE(from_ivalue(change.value, value), this->name(), "::rebind: argument '",
-                             name, "' cannot be set from a value of type ", change.value.tagKind(),
+            auto converted = from_ivalue<std::decay_t<decltype(value)>>(change.value);
+            TORCH_CHECK_TYPE(converted.has_value(), function_name(), "::rebind: argument '", name,
+                             "' cannot be set from a value of type ", change.value.tagKind(),
                              "; give a value of the type that quantize takes, or use bind().");
+            value = *std::move(converted);
           }
         },
         changed);
@@ -269,20 +119,27 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
   std::shared_ptr<const BoundQuantizationFunction::Implementation> map_tensors(
       const std::function<at::Tensor(const at::Tensor&)>& change) const override {
     Tuple changed = arguments_;
-    std::apply([&](auto&... value) { (map_tensor(value, change), ...); }, changed);
+    const auto map = [&](at::Tensor& tensor) { tensor = change(tensor); };
+    std::apply([&](auto&... value) { (visit_tensor(value, map), ...); }, changed);
     return std::make_shared<BoundArguments>(std::move(changed));
   }
 
   BoundQuantizationFunction::Restructured restructure(
       const BoundQuantizationFunction& self, const StructuralChange& change) const override {
+    static_assert(!HasRestructure<Derived> || Restructurable<Derived>,
+                  "restructure must be `static ff::BoundQuantizationFunction::Restructured "
+                  "restructure(const ff::BoundQuantizationFunction& self, const "
+                  "ff::detail::ArgumentTuple<Function>& arguments, const ff::StructuralChange& "
+                  "change)`, public");
     if constexpr (Restructurable<Derived>) {
       return Derived::restructure(self, arguments_, change);
     } else if constexpr (Elementwise<Derived>) {
-      const bool one = std::apply(
-          [](const auto&... value) { return (has_one_element(value) && ...); }, arguments_);
+      bool one = true;
+      const auto look = [&](const at::Tensor& tensor) { one = one && tensor.numel() == 1; };
+      std::apply([&](const auto&... value) { (visit_tensor(value, look), ...); }, arguments_);
       if (one)
         return {self, ""};
-      return {std::nullopt, name() + " has a tensor argument of more than one element"};
+      return {std::nullopt, function_name() + " has a tensor argument of more than one element"};
     } else {
       return Implementation::restructure(self, change);
     }
@@ -292,18 +149,34 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
     return Monotonic<Derived>;
   }
 
+  bool equal(const Implementation& other) const override {
+    const auto* same = dynamic_cast<const BoundArguments*>(&other);
+    if (same == nullptr)
+      return false;
+    return [&]<size_t... Index>(std::index_sequence<Index...>) {
+      return (equal_values(std::get<Index>(arguments_), std::get<Index>(same->arguments_)) && ...);
+    }
+    (std::make_index_sequence<kCount>{});
+  }
+
  private:
+  static constexpr size_t kCount = std::tuple_size_v<Tuple>;
+
+  static const std::vector<std::string>& names() {
+    static const std::vector<std::string> names = [] {
+      std::vector<std::string> given;
+      if constexpr (NamesArguments<Derived>)
+        given = Derived::argument_names();
+      return complete_names(function_name(), std::move(given), kCount);
+    }();
+    return names;
+  }
+
   // Calls visitor(name, value) for each argument.
   template <typename Visitor, typename AnyTuple>
   static void visit(const Visitor& visitor, AnyTuple& arguments) {
-    constexpr size_t kCount = std::tuple_size_v<Tuple>;
-    std::vector<std::string> names;
-    if constexpr (NamesArguments<Derived>)
-      names = Derived::argument_names();
-    for (size_t i = names.size(); i < kCount; ++i)
-      names.push_back("arg" + std::to_string(i));
     [&]<size_t... Index>(std::index_sequence<Index...>) {
-      (visitor(names[Index], std::get<Index>(arguments)), ...);
+      (visitor(names()[Index], std::get<Index>(arguments)), ...);
     }
     (std::make_index_sequence<kCount>{});
   }

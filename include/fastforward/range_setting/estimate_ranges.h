@@ -55,8 +55,16 @@ class FF_API RangeEstimation {
 ///
 /// Warns if there is no quantizer. Throws c10::TypeError for a quantizer that the estimator cannot
 /// work on, unless it skips those; data with NaN or infinities is a c10::ValueError that names the
-/// quantizer and the batch. Empty batches count as batches and change nothing. Source:
-/// FastForward's estimate_ranges.
+/// quantizer and the batch. Empty batches count as batches and change nothing; batches
+/// that were errors count too. Source: FastForward's estimate_ranges.
+///
+/// Threads: several may run the model inside one scope, which must begin before and end after them.
+/// For each quantizer, one batch after the other is estimated and quantized, in any order. With
+/// EstimatorOptions::disable_quantization nothing else is shared, so that the ranges of an
+/// estimator that takes batches in any order (running_minmax) are those of one thread. Without it,
+/// a quantized tensor shares its scale with the quantizer: what a thread dequantizes may have the
+/// parameters of another thread's later batch, as with later batches of its own. Outside of a
+/// scope, threads may share a model whose parameters nobody changes.
 [[nodiscard]] FF_API range_setting::RangeEstimation estimate_ranges(
     const nn::ModuleRef& model, const std::shared_ptr<range_setting::RangeEstimator>& estimator);
 

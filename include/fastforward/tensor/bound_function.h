@@ -131,7 +131,9 @@ class FF_API BoundQuantizationFunction {
   /// taken of codes.
   bool is_monotonic() const;
 
-  /// True if both have the same name and arguments; tensors are compared by value.
+  /// True if both are of the same type and have equal arguments: tensors are compared by value,
+  /// other types with operator==. An argument that has none equals itself only, in a copy of the
+  /// same bound function.
   bool equal(const BoundQuantizationFunction& other) const;
 
   /// Returns the implementation.
@@ -178,6 +180,8 @@ class FF_API BoundQuantizationFunction::Implementation {
   virtual bool is_monotonic() const {
     return false;
   }
+  /// See BoundQuantizationFunction::equal; `other` is another object. By default they differ.
+  virtual bool equal(const Implementation& other) const;
 };
 
 /// Writes the name and the arguments, like "AffineQuantizationFunction(scale=0.1, ...)". Large
