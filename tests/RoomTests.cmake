@@ -34,7 +34,7 @@ endfunction()
 # ff_test_program(<name> LABEL <label> SOURCES <file>... [LIBRARIES <library>...] [SLOW <filter>])
 #
 # One gtest program in bin/ and one ctest per test case in it; those that the filter selects have
-# the label slow as well. Under sanitizers one ctest for the whole program, without the slow ones:
+# the label slow instead. Under sanitizers one ctest for the whole program, without the slow ones:
 # starting it takes 0.7 s there, which hundreds of test cases would each pay.
 function(ff_test_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;SLOW" "SOURCES;LIBRARIES")
@@ -59,7 +59,7 @@ function(ff_test_program name)
       TEST_FILTER "${arg_SLOW}"
       DISCOVERY_MODE PRE_TEST
       DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS "${arg_LABEL}\\;slow" TIMEOUT 600)
+      PROPERTIES LABELS slow TIMEOUT 600)
   endif()
 endfunction()
 

@@ -4,7 +4,12 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/fake_quantize.h"
+#include "fastforward/quantization/tile_range.h"
+#include "fastforward/range_setting/estimate_ranges.h"
+#include "fastforward/range_setting/min_error.h"
 #include "support/property.h"
 
 namespace {
@@ -62,22 +67,49 @@ std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType t
   const torch::Tensor q = ff::quantize_per_granularity(data, scale, offset, big.granularity, bits);
   const torch::Tensor y = q.dequantize();
   y.backward(random_data(big.shape, seed + 3, type));
-  return {ff::codes(q), y.detach(), data.grad(), scale.grad(), offset.grad()};
+  const ff::QuantizationRange range = ff::tile_range(data, big.granularity);
+  const torch::Tensor fused = ff::fake_quantize(data.detach(), scale.detach(), offset.detach(),
+                                                big.granularity, bits);
+  return {ff::codes(q), y.detach(), data.grad(), scale.grad(), offset.grad(), range.min, range.max,
+          fused};
 }
 
 TEST(Threads, GiveTheSameBits) {
   uint64_t seed = 0;
-  for (const auto type : {torch::kFloat, torch::kDouble}) {
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
     for (const Big& big : big_cases()) {
       const bool permuted = ++seed % 2 == 0;
       const int64_t bits = seed % 3 == 0 ? 16 : 4;
       SCOPED_TRACE(c10::str(big.granularity, " on ", at::IntArrayRef(big.shape), " ", type, " ",
                             bits, " bits", permuted ? " permuted" : "", ", seed ", seed));
       const auto one = run(big, bits, type, seed, permuted, 1);
-      for (const int threads : {2, 3}) {
+      for (const int threads : {2, 3, 7}) {
         const auto several = run(big, bits, type, seed, permuted, threads);
         for (size_t i = 0; i < one.size(); ++i)
           EXPECT_TRUE(ff::test::same(several[i], one[i])) << threads << " threads, result " << i;
+      }
+    }
+  }
+}
+
+TEST(Threads, FindTheSameRanges) {
+  for (const auto type : {torch::kFloat, torch::kDouble}) {
+    for (const ff::Granularity& granularity :
+         {ff::Granularity(ff::PerTensor()), ff::Granularity(ff::PerChannel(0))}) {
+      const torch::Tensor data = random_data({3, 9001}, 11, type);
+      const auto range_with = [&](int threads) {
+        const ThreadsGuard guard(threads);
+        ff::nn::LinearQuantizer quantizer(
+            ff::nn::LinearQuantizerOptions(4).granularity(granularity).symmetric(false));
+        const auto estimation =
+            ff::estimate_ranges(quantizer, ff::range_setting::mse_grid({.num_candidates = 36}));
+        quantizer(data);
+        return *quantizer->quantization_range();
+      };
+      const ff::QuantizationRange one = range_with(1);
+      for (const int threads : {2, 3, 7}) {
+        EXPECT_TRUE(ff::test::same(range_with(threads).min, one.min)) << threads << " threads";
+        EXPECT_TRUE(ff::test::same(range_with(threads).max, one.max)) << threads << " threads";
       }
     }
   }

@@ -216,4 +216,98 @@ TEST(MinErrorGrid, WrongOptionsAndDataAreErrors) {
                other->forward(floats({1, 2})));
 }
 
+// The range that mse_grid finds in one pass, or candidate by candidate: an error function of
+// another type hides that it is mse_error.
+ff::QuantizationRange found_range(const torch::Tensor& data, const LinearQuantizerOptions& options,
+                                  bool one_by_one) {
+  LinearQuantizer quantizer(options);
+  range_setting::MinErrorGridOptions search{.num_candidates = 49};
+  if (one_by_one) {
+    search.error_function = [](const torch::Tensor& quantized, const torch::Tensor& original) {
+      return range_setting::mse_error(quantized.to(torch::kDouble), original.to(torch::kDouble));
+    };
+  }
+  const auto estimation = ff::estimate_ranges(quantizer, range_setting::mse_grid(search));
+  quantizer->forward(data);
+  quantizer->forward(data * 0.7);
+  return *quantizer->quantization_range();
+}
+
+TEST(MinErrorGrid, OnePassChoosesAsTheLoopDoes) {
+  uint64_t seed = 0;
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16}) {
+    for (const bool symmetric : {true, false}) {
+      for (const int64_t bits : {2, 4, 8}) {
+        for (const ff::Granularity& granularity :
+             {ff::Granularity(ff::PerTensor()), ff::Granularity(ff::PerChannel(0)),
+              ff::Granularity(ff::PerChannel(1)), ff::Granularity(ff::PerBlock(1, 7, {0}, false)),
+              ff::Granularity(ff::PerTile({2, 150}))}) {
+          const torch::Tensor data = random_data({4, 300}, ++seed, type) * 3;
+          const LinearQuantizerOptions options =
+              LinearQuantizerOptions(bits).granularity(granularity).symmetric(symmetric);
+          const auto loop = found_range(data, options, true);
+          const auto one_pass = found_range(data, options, false);
+          SCOPED_TRACE(c10::str(granularity, " ", type, " ", bits, " bits, symmetric ", symmetric,
+                                ", seed ", seed));
+          EXPECT_TRUE(same(one_pass.min, loop.min));
+          EXPECT_TRUE(same(one_pass.max, loop.max));
+        }
+      }
+    }
+  }
+}
+
+TEST(MinErrorGrid, ErrorsBeyondFloatsStillDecide) {
+  const torch::Tensor data = random_data({1000}, 9);
+  const auto expected = found_range(data, LinearQuantizerOptions(4), false);
+  for (const double power : {70.0, -60.0}) {  // squares of 2^140 are no float32
+    const double factor = std::exp2(power);
+    LinearQuantizer quantizer(4);
+    const auto estimation = ff::estimate_ranges(
+        quantizer, range_setting::mse_grid(
+                       {.num_candidates = 49,
+                        .search_grid_generator = range_setting::uniform_search_grid(0.5 * factor)}));
+    quantizer->forward(data * factor);
+    quantizer->forward(data * 0.7 * factor);
+    EXPECT_TRUE(same(quantizer->quantization_range()->max, expected.max * factor)) << power;
+  }
+}
+
+TEST(MinErrorGrid, NanIsNoErrorThatWins) {
+  LinearQuantizer quantizer(4);
+  int64_t call = 0;
+  const auto first_is_nan = [&](const torch::Tensor& quantized, const torch::Tensor& original) {
+    const torch::Tensor error = range_setting::mse_error(quantized, original);
+    return call++ == 0 ? error * std::numeric_limits<double>::quiet_NaN() : error;
+  };
+  const auto estimation = ff::estimate_ranges(
+      quantizer, range_setting::min_error_grid({.error_function = first_is_nan,
+                                                .search_grid_generator = fixed_grid({1, 2, 3})}));
+  quantizer->forward(floats({3, 2, 1}));
+  EXPECT_NE(quantizer->quantization_range()->max.item<float>(), 1);
+}
+
+TEST(MinErrorGrid, RefusesErrorsThatSayNothing) {
+  const auto with = [](const range_setting::ErrorFunction& function) {
+    LinearQuantizer quantizer(LinearQuantizerOptions(4).granularity(ff::PerChannel(0)));
+    const auto estimation =
+        ff::estimate_ranges(quantizer, range_setting::min_error_grid({.error_function = function}));
+    quantizer->forward(random_data({3, 8}, 1));
+  };
+  EXPECT_ERROR(c10::ValueError, "min_error_grid: no candidate has a finite error in tile 0",
+               with([](const torch::Tensor& quantized, const torch::Tensor&) {
+                 return quantized.mean(1) * std::numeric_limits<double>::infinity();
+               }));
+  EXPECT_ERROR(c10::ValueError,
+               "the error_function gave shape []; expected one error for each tile, [3].",
+               with([](const torch::Tensor& quantized, const torch::Tensor&) {
+                 return quantized.mean();
+               }));
+  EXPECT_ERROR(c10::ValueError, "the error_function gave shape [3, 8]; expected",
+               with([](const torch::Tensor& quantized, const torch::Tensor&) { return quantized; }));
+  EXPECT_ERROR(
+      c10::ValueError, "the error_function gave no tensor; expected",
+      with([](const torch::Tensor&, const torch::Tensor&) { return torch::Tensor(); }));
+}
+
 }  // namespace

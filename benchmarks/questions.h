@@ -1,0 +1,30 @@
+#pragma once
+
+#include <vector>
+
+#include "benchmark.h"
+#include "sizes.h"
+
+namespace bench {
+
+/// Data to values on the grid in one pass.
+std::vector<Benchmark> fake_quantize(const Sizes& sizes);
+/// Data to int8 codes, and back.
+std::vector<Benchmark> int8_codes(const Sizes& sizes);
+/// Gradients of data, scale and offset.
+std::vector<Benchmark> fake_quantize_backward(const Sizes& sizes);
+/// Forward and backward through a LinearQuantizer.
+std::vector<Benchmark> train_step(const Sizes& sizes);
+/// The range of each tile.
+std::vector<Benchmark> minmax(const Sizes& sizes);
+/// The best of 100 ranges.
+std::vector<Benchmark> mse_grid(const Sizes& sizes);
+/// What a call costs besides the work.
+std::vector<Benchmark> quantizer_call();
+/// Two threads against one.
+std::vector<Benchmark> threads(const Sizes& sizes);
+
+/// All of them, in the order of docs/performance.md.
+std::vector<Benchmark> all_benchmarks(const Sizes& sizes);
+
+}  // namespace bench
