@@ -170,6 +170,8 @@ template <class D, class Body>
 HWY_INLINE void ForEachRun(D d, const Panel& panel, const Number<D>* scale, const Number<D>* z,
                            Number<D> low, Number<D> high, const Body& body) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  if (panel.rows == 0 || panel.columns == 0)
+    return;
   const bool uniform = panel.column_stride == 0 || panel.columns == 1;
   if (uniform && (panel.row_stride == 0 || panel.rows == 1)) {
     const int64_t n = panel.rows * panel.columns;

@@ -26,7 +26,7 @@ HWY_INLINE bool IsFinite(D d, V<D> not_finite) {
   return hn::AllTrue(d, hn::Eq(not_finite, not_finite));
 }
 
-// Minimum and maximum of `count` = 1 or 4 vectors at a time.
+// Minimum and maximum of what was taken.
 template <class D>
 struct Extremes {
   V<D> min, max, not_finite;
@@ -45,7 +45,7 @@ struct Extremes {
   }
 };
 
-// The absolute maximum only; `min` stays.
+// The absolute maximum of what was taken.
 template <class D>
 struct Magnitude {
   V<D> max, not_finite;
@@ -62,19 +62,21 @@ struct Magnitude {
   }
 };
 
-// Takes a run into `state`, in four chains, since the latency of one is four cycles. The rest of a
-// vector is filled with `padding`, which is one of the run's elements.
+// Takes a run into four states, each a quarter of it, since the latency of one is four cycles, and
+// since the processor reads ahead for each of several places (docs/performance.md). The rest of a
+// vector is filled with one of the run's elements.
 template <class D, typename T, class State>
 HWY_INLINE State ReduceRun(D d, const T* data, int64_t n, const State& start) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   State a = start, b = start, c = start, e = start;
-  int64_t i = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+  const int64_t quarter = n / (4 * lanes) * lanes;
+  for (int64_t i = 0; i < quarter; i += lanes) {
     a.Take(d, LoadNumbers(d, data + i));
-    b.Take(d, LoadNumbers(d, data + i + lanes));
-    c.Take(d, LoadNumbers(d, data + i + 2 * lanes));
-    e.Take(d, LoadNumbers(d, data + i + 3 * lanes));
+    b.Take(d, LoadNumbers(d, data + quarter + i));
+    c.Take(d, LoadNumbers(d, data + 2 * quarter + i));
+    e.Take(d, LoadNumbers(d, data + 3 * quarter + i));
   }
+  int64_t i = 4 * quarter;
   for (; i + lanes <= n; i += lanes)
     a.Take(d, LoadNumbers(d, data + i));
   if (i < n) {

@@ -68,10 +68,10 @@ std::vector<torch::Tensor> run(const Big& big, int64_t bits, torch::ScalarType t
   const torch::Tensor y = q.dequantize();
   y.backward(random_data(big.shape, seed + 3, type));
   const ff::QuantizationRange range = ff::tile_range(data, big.granularity);
-  const torch::Tensor fused = ff::fake_quantize(data.detach(), scale.detach(), offset.detach(),
-                                                big.granularity, bits);
-  return {ff::codes(q), y.detach(), data.grad(), scale.grad(), offset.grad(), range.min, range.max,
-          fused};
+  const torch::Tensor fused =
+      ff::fake_quantize(data.detach(), scale.detach(), offset.detach(), big.granularity, bits);
+  return {ff::codes(q),  y.detach(), data.grad(), scale.grad(),
+          offset.grad(), range.min,  range.max,   fused};
 }
 
 TEST(Threads, GiveTheSameBits) {
