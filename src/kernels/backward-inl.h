@@ -64,6 +64,8 @@ void Backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Ari
   };
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+    PrefetchAhead(data + i);
+    PrefetchAhead(gradient + i);
     const auto terms = step(d, LoadNumbers(d, data + i), LoadNumbers(d, gradient + i));
     StoreNumbers(add(i, terms), d, data_gradient + i);
   }

@@ -6,6 +6,7 @@
 #define FF_KERNELS_MEMORY_INL_H_
 #endif
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/number.h"
 
@@ -117,6 +118,15 @@ HWY_INLINE V<D> LoadCodes(D d, const Code* from, size_t n) {
   for (size_t i = 0; i < HWY_MIN(n, hn::MaxLanes(D())); ++i)
     padded[i] = from[i];
   return LoadCodes(d, padded);
+}
+
+// Asks for what will be read in a while. The processor does not read ahead over the end of a page of
+// 4 KiB; in passes that read two places and write a third this takes a tenth off the time.
+// Addresses after the end of the data do no harm.
+template <typename T>
+HWY_INLINE void PrefetchAhead(const T* from) {
+  constexpr int64_t kAheadBytes = 2048;
+  hwy::Prefetch(reinterpret_cast<const char*>(from) + kAheadBytes);
 }
 
 // Streaming stores go to whole lines of the cache, one line at a time: half a line costs a read of
