@@ -120,8 +120,8 @@ HWY_INLINE V<D> LoadCodes(D d, const Code* from, size_t n) {
   return LoadCodes(d, padded);
 }
 
-// Asks for what will be read in a while. The processor does not read ahead over the end of a page of
-// 4 KiB; in passes that read two places and write a third this takes a tenth off the time.
+// Asks for what will be read in a while. The processor does not read ahead over the end of a page
+// of 4 KiB; in passes that read two places and write a third this takes a tenth off the time.
 // Addresses after the end of the data do no harm.
 template <typename T>
 HWY_INLINE void PrefetchAhead(const T* from) {
