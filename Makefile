@@ -25,10 +25,12 @@ build: setup ## Build all in build/release
 test: build ## Build and run all tests; ARGS="-R name" goes to ctest
 	@$(CTEST) --test-dir build/release $(ARGS)
 
-demo: build ## Train, quantize and repair a network on Fashion-MNIST; EPOCHS=n
+demo: setup ## Train, quantize and repair a network on Fashion-MNIST; EPOCHS=n
+	@scripts/build.sh release fashion_mnist
 	@build/release/bin/fashion_mnist $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
-bench: build ## Time the library against its peers; writes build/bench.json
+bench: setup ## Time the library against its peers; writes build/bench.json
+	@scripts/build.sh release ff_bench
 	@build/release/bin/ff_bench $(ARGS)
 
 format: setup ## Format all C++ files
