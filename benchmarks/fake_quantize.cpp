@@ -1,6 +1,6 @@
 #include "fastforward/quantization/fake_quantize.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "compare.h"
 #include "memory_limits.h"

@@ -1,6 +1,6 @@
 #include "torch_peers.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "formula.h"
 

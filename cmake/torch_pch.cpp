@@ -1,1 +1,1 @@
-// Empty: CMake wants a source to precompile torch/torch.h for.
+// Empty: CMake wants a source to precompile headers for.

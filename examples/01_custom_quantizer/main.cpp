@@ -1,7 +1,9 @@
 // The tutorial of docs/adding_a_quantizer.md: a quantization function and a quantizer of one's own.
 
 #include <fastforward/fastforward.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <iostream>
 

@@ -25,7 +25,7 @@ at::Tensor codes_of(const at::Tensor& data, const at::Tensor& scale,
                     const std::optional<at::Tensor>& offset, const Granularity& granularity,
                     int64_t num_bits, std::optional<at::ScalarType> codes_dtype) {
   const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(data.scalar_type()));
-  const at::Tensor codes = data.is_cpu() ? quantize_cpu(data, grid) : quantize_aten(data, grid);
+  const at::Tensor codes = grid.quantize(data);
   return codes_dtype.has_value() ? codes.to(*codes_dtype) : codes;
 }
 
@@ -70,8 +70,7 @@ at::Tensor AffineQuantizationFunction::dequantize_as(
   // Codes may come from elsewhere (attach), so that the parameters are checked against them.
   check_arguments(codes, scale, offset, granularity, num_bits, codes_dtype);
   const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(*dtype));
-  return codes.is_cpu() ? dequantize_cpu(codes, grid, *dtype)
-                        : dequantize_aten(codes, grid, *dtype);
+  return grid.dequantize(codes, *dtype);
 }
 
 torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
@@ -89,9 +88,7 @@ torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
   const at::ScalarType type = arithmetic_type(data.scalar_type());
   const AffineGrid grid(scale, offset.defined() ? std::optional(offset) : std::nullopt, granularity,
                         ctx->saved_data["num_bits"].toInt(), type);
-  const at::Tensor g = gradient.to(data.scalar_type());
-  const AffineGradients gradients =
-      data.is_cpu() ? backward_cpu(data, g, grid) : backward_aten(data, g, grid);
+  const AffineGradients gradients = grid.backward(data, gradient.to(data.scalar_type()));
   return {gradients[0],
           like_parameter(gradients[1], scale),
           offset.defined() ? like_parameter(gradients[2], offset) : at::Tensor(),

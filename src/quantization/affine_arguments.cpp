@@ -29,16 +29,22 @@ void save_for_affine_backward(torch::autograd::AutogradContext* ctx, const at::T
   ctx->saved_data["num_bits"] = num_bits;
 }
 
-void check_affine_output(const char* where, const char* name, const at::Tensor& out,
-                         const at::Tensor& data, at::ScalarType dtype) {
-  TORCH_CHECK_VALUE(out.defined() && !is_quantized(out), where, ": ", name,
+void check_like_data(const char* where, const char* name, const at::Tensor& tensor,
+                     const at::Tensor& data, at::ScalarType dtype) {
+  TORCH_CHECK_VALUE(tensor.defined() && !is_quantized(tensor), where, ": ", name,
                     " must be a plain tensor, got ",
-                    out.defined() ? "a quantized one" : "an undefined one", "; make it with ",
+                    tensor.defined() ? "a quantized one" : "an undefined one", "; make it with ",
                     "torch::empty_like(data, torch::", dtype, ").");
-  TORCH_CHECK_VALUE(
-      out.scalar_type() == dtype && out.sizes() == data.sizes() && out.device() == data.device(),
-      where, ": ", name, " has type ", out.scalar_type(), ", shape ", out.sizes(), " and is on ",
-      out.device(), "; expected ", dtype, ", ", data.sizes(), " on ", data.device(), ".");
+  TORCH_CHECK_VALUE(tensor.scalar_type() == dtype && tensor.sizes() == data.sizes() &&
+                        tensor.device() == data.device(),
+                    where, ": ", name, " has type ", tensor.scalar_type(), ", shape ",
+                    tensor.sizes(), " and is on ", tensor.device(), "; expected ", dtype, ", ",
+                    data.sizes(), " on ", data.device(), ".");
+}
+
+void check_affine_output(const char* where, const char* name, const at::Tensor& out,
+                         at::TensorList inputs, at::ScalarType dtype) {
+  check_like_data(where, name, out, inputs[0], dtype);
   TORCH_CHECK_VALUE(!at::GradMode::is_enabled() || !out.requires_grad(), where, ": ", name,
                     " requires a gradient, which this function does not give; use "
                     "fake_quantize, or a torch::NoGradGuard.");
@@ -47,8 +53,23 @@ void check_affine_output(const char* where, const char* name, const at::Tensor& 
   TORCH_CHECK_VALUE(at::has_internal_overlap(out) != at::MemOverlap::Yes, where, ": elements of ",
                     name, " share memory; give a tensor of its own memory.");
   // Where LibTorch cannot tell, one of the two is not dense, and the result goes through a copy.
-  TORCH_CHECK_VALUE(at::get_overlap_status(out, data) != at::MemOverlapStatus::Partial, where, ": ",
-                    name, " overlaps the data; give the data itself or memory of its own.");
+  for (const at::Tensor& input : inputs) {
+    TORCH_CHECK_VALUE(at::get_overlap_status(out, input) != at::MemOverlapStatus::Partial, where,
+                      ": ", name, " overlaps an input; give the input itself or memory of its own.");
+  }
+}
+
+bool wants_gradient(const at::Tensor& data, const at::Tensor& scale,
+                    const std::optional<at::Tensor>& offset) {
+  return at::GradMode::is_enabled() && (data.requires_grad() || scale.requires_grad() ||
+                                        (offset.has_value() && offset->requires_grad()));
+}
+
+void check_no_gradient(const char* where, const at::Tensor& data, const at::Tensor& scale,
+                       const std::optional<at::Tensor>& offset) {
+  TORCH_CHECK_VALUE(!wants_gradient(data, scale, offset), where,
+                    ": data, scale or offset requires a gradient, which this function does not "
+                    "give; use fake_quantize, or a torch::NoGradGuard.");
 }
 
 }  // namespace ff

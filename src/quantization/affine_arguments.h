@@ -20,10 +20,23 @@ void save_for_affine_backward(torch::autograd::AutogradContext* ctx, const at::T
                               const at::Tensor& scale, const std::optional<at::Tensor>& offset,
                               const Granularity& granularity, int64_t num_bits);
 
-/// Throws c10::ValueError unless `out` can take a result of the shape and device of `data` and of
-/// type `dtype`, and no gradient is wanted.
+/// Throws c10::ValueError unless `tensor` is a plain one of the shape and device of `data` and of type
+/// `dtype`.
+void check_like_data(const char* where, const char* name, const at::Tensor& tensor,
+                     const at::Tensor& data, at::ScalarType dtype);
+
+/// Throws c10::ValueError unless `out` can take a result of type `dtype` that is computed from
+/// `inputs`, the first of which has its shape and device, and no gradient of `out` is wanted.
 void check_affine_output(const char* where, const char* name, const at::Tensor& out,
-                         const at::Tensor& data, at::ScalarType dtype);
+                         at::TensorList inputs, at::ScalarType dtype);
+
+/// Whether the gradient of some of these is wanted.
+bool wants_gradient(const at::Tensor& data, const at::Tensor& scale,
+                    const std::optional<at::Tensor>& offset);
+
+/// Throws c10::ValueError if the gradient of some of these is wanted.
+void check_no_gradient(const char* where, const at::Tensor& data, const at::Tensor& scale,
+                       const std::optional<at::Tensor>& offset);
 
 /// An undefined offset is none.
 inline std::optional<at::Tensor> given(const std::optional<at::Tensor>& offset) {

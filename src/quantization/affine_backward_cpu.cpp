@@ -50,7 +50,7 @@ void backward(const at::Tensor& data, const at::Tensor& gradient, const at::Tens
 }  // namespace
 
 AffineGradients backward_cpu(const at::Tensor& data, const at::Tensor& gradient,
-                             const AffineGrid& grid, at::Tensor out) {
+                             const AffineGrid& grid, const at::Tensor& out) {
   const at::Tensor x = tiles_to_rows(data, grid.granularity).contiguous();
   const at::Tensor g = tiles_to_rows(gradient, grid.granularity).contiguous();
   // Where rows are a view of `out`, the kernel writes there.

@@ -16,14 +16,10 @@ at::Tensor& quantize_codes_out(at::Tensor& codes, const at::Tensor& data, const 
   const std::optional<at::Tensor> offset = given(offset_in);
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
-  check_affine_output(kName, "codes", codes, data, codes_type(num_bits));
+  check_affine_output(kName, "codes", codes, {data}, codes_type(num_bits));
   const at::NoGradGuard no_grad;
   const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(data.scalar_type()));
-  if (data.is_cpu()) {
-    quantize_cpu(data, grid, codes);
-  } else {
-    codes.copy_(quantize_aten(data, grid));
-  }
+  grid.quantize(data, codes);
   return codes;
 }
 
@@ -39,15 +35,12 @@ at::Tensor& dequantize_codes_out(at::Tensor& values, const at::Tensor& codes,
   check_affine_arguments(kName, codes, scale, offset, granularity, num_bits);
   TORCH_CHECK_TYPE(values.defined() && values.is_floating_point(), kName,
                    ": values must be a floating-point tensor.");
-  check_affine_output(kName, "values", values, codes, values.scalar_type());
+  check_no_gradient(kName, codes, scale, offset);
+  check_affine_output(kName, "values", values, {codes}, values.scalar_type());
   const at::NoGradGuard no_grad;
   const AffineGrid grid(scale, offset, granularity, num_bits,
                         arithmetic_type(values.scalar_type()));
-  if (codes.is_cpu()) {
-    dequantize_cpu(codes, grid, values.scalar_type(), values);
-  } else {
-    values.copy_(dequantize_aten(codes, grid, values.scalar_type()));
-  }
+  grid.dequantize(codes, values.scalar_type(), values);
   return values;
 }
 

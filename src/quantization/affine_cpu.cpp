@@ -90,7 +90,7 @@ void fake_quantize(const at::Tensor& data, const Result& values, const AffineGri
 
 }  // namespace
 
-at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out) {
+at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, const at::Tensor& out) {
   const at::Tensor in = dense(data);
   const Result codes(in, out, codes_type(grid.num_bits));
   with_number_type(in.scalar_type(),
@@ -99,7 +99,7 @@ at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tens
 }
 
 at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid, at::ScalarType dtype,
-                          at::Tensor out) {
+                          const at::Tensor& out) {
   if (codes.scalar_type() != at::kChar && codes.scalar_type() != at::kShort) {
     // From elsewhere: 16 bits may not hold them.
     const at::Tensor values = dequantize_aten(codes, grid, dtype);
@@ -111,7 +111,7 @@ at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid, at::S
   return values.deliver_to(out);
 }
 
-at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out) {
+at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid, const at::Tensor& out) {
   const at::Tensor in = dense(data);
   const Result values(in, out, in.scalar_type());
   with_number_type(in.scalar_type(),

@@ -19,7 +19,14 @@ inline at::ScalarType codes_type(int64_t num_bits) {
   return num_bits <= 8 ? at::kChar : at::kShort;
 }
 
-/// The parameters of affine quantization, checked already.
+/// Gradients of data, scale and offset: of the data's type, and [tiles] of the arithmetic's type.
+using AffineGradients = std::array<at::Tensor, 3>;
+
+/// The parameters of affine quantization, checked already, and the arithmetic with them: by kernels
+/// where the tensors are in CPU memory, else in ATen operators.
+///
+/// Data is of any floating-point type of the grid's arithmetic. Results are written to `out` where
+/// that is defined, which fits, and returned.
 struct AffineGrid {
   /// `type` is that of the arithmetic.
   AffineGrid(const at::Tensor& scale, const std::optional<at::Tensor>& offset,
@@ -30,6 +37,14 @@ struct AffineGrid {
   /// The rounded offsets, likewise; zeros without offset.
   at::Tensor z() const;
 
+  at::Tensor quantize(const at::Tensor& data, const at::Tensor& out = {}) const;
+  at::Tensor dequantize(const at::Tensor& codes, at::ScalarType dtype,
+                        const at::Tensor& out = {}) const;
+  at::Tensor fake_quantize(const at::Tensor& data, const at::Tensor& out = {}) const;
+  /// `out` is that of the data's gradient.
+  AffineGradients backward(const at::Tensor& data, const at::Tensor& gradient,
+                           const at::Tensor& out = {}) const;
+
   at::Tensor given_scale;
   at::Tensor given_offset;  // undefined without offset
   Granularity granularity;
@@ -39,22 +54,17 @@ struct AffineGrid {
   double high;  // largest code
 };
 
-/// Gradients of data, scale and offset: of the data's type, and [tiles] of the arithmetic's type.
-using AffineGradients = std::array<at::Tensor, 3>;
+// By kernels, for tensors in CPU memory.
 
-// Kernels on memory, for CPU tensors. Data is of any floating-point type of the grid's arithmetic.
-// The result is written to `out` where that is defined, which fits, and returned.
-
-at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out = {});
+at::Tensor quantize_cpu(const at::Tensor& data, const AffineGrid& grid, const at::Tensor& out = {});
 at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid, at::ScalarType dtype,
-                          at::Tensor out = {});
-at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid, at::Tensor out = {});
-/// `out` is that of the data's gradient.
+                          const at::Tensor& out = {});
+at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid,
+                             const at::Tensor& out = {});
 AffineGradients backward_cpu(const at::Tensor& data, const at::Tensor& gradient,
-                             const AffineGrid& grid, at::Tensor out = {});
+                             const AffineGrid& grid, const at::Tensor& out = {});
 
-// The same in ATen operators, for tensors of any device. Sums of gradients may be ordered in
-// another way.
+// In ATen operators, for tensors of any device. Sums of gradients may be ordered in another way.
 
 at::Tensor quantize_aten(const at::Tensor& data, const AffineGrid& grid);
 at::Tensor dequantize_aten(const at::Tensor& codes, const AffineGrid& grid, at::ScalarType dtype);

@@ -1,7 +1,6 @@
 #include "fastforward/quantization/fake_quantize.h"
 
 #include <ATen/core/grad_mode.h>
-#include <c10/util/Exception.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fastforward/quantization/affine.h"
@@ -10,10 +9,6 @@
 
 namespace ff {
 namespace {
-
-at::Tensor values_of(const at::Tensor& data, const AffineGrid& grid) {
-  return data.is_cpu() ? fake_quantize_cpu(data, grid) : fake_quantize_aten(data, grid);
-}
 
 AffineGrid grid_of(const at::Tensor& data, const at::Tensor& scale,
                    const std::optional<at::Tensor>& offset, const Granularity& granularity,
@@ -26,7 +21,7 @@ struct FakeQuantize : torch::autograd::Function<FakeQuantize> {
                             const at::Tensor& scale, const std::optional<at::Tensor>& offset,
                             const Granularity& granularity, int64_t num_bits) {
     save_for_affine_backward(ctx, data, scale, offset, granularity, num_bits);
-    return values_of(data, grid_of(data, scale, offset, granularity, num_bits));
+    return grid_of(data, scale, offset, granularity, num_bits).fake_quantize(data);
   }
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* ctx,
                                                const torch::autograd::tensor_list& gradients) {
@@ -36,12 +31,6 @@ struct FakeQuantize : torch::autograd::Function<FakeQuantize> {
     return result;
   }
 };
-
-bool wants_gradient(const at::Tensor& data, const at::Tensor& scale,
-                    const std::optional<at::Tensor>& offset) {
-  return at::GradMode::is_enabled() && (data.requires_grad() || scale.requires_grad() ||
-                                        (offset.has_value() && offset->requires_grad()));
-}
 
 }  // namespace
 
@@ -55,7 +44,7 @@ at::Tensor fake_quantize(const at::Tensor& data, const at::Tensor& scale,
   if (wants_gradient(data, scale, offset))
     return FakeQuantize::apply(data, scale, offset, granularity, num_bits);
   const at::NoGradGuard no_grad;
-  return values_of(data, grid_of(data, scale, offset, granularity, num_bits));
+  return grid_of(data, scale, offset, granularity, num_bits).fake_quantize(data);
 }
 
 at::Tensor& fake_quantize_out(at::Tensor& out, const at::Tensor& data, const at::Tensor& scale,
@@ -65,14 +54,10 @@ at::Tensor& fake_quantize_out(at::Tensor& out, const at::Tensor& data, const at:
   const std::optional<at::Tensor> offset = given(offset_in);
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
-  check_affine_output(kName, "out", out, data, data.scalar_type());
+  check_no_gradient(kName, data, scale, offset);
+  check_affine_output(kName, "out", out, {data}, data.scalar_type());
   const at::NoGradGuard no_grad;
-  const AffineGrid grid = grid_of(data, scale, offset, granularity, num_bits);
-  if (data.is_cpu()) {
-    fake_quantize_cpu(data, grid, out);
-  } else {
-    out.copy_(fake_quantize_aten(data, grid));
-  }
+  grid_of(data, scale, offset, granularity, num_bits).fake_quantize(data, out);
   return out;
 }
 
@@ -84,17 +69,11 @@ ParameterGradients fake_quantize_backward_out(at::Tensor& data_gradient, const a
   const std::optional<at::Tensor> offset = given(offset_in);
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
-  check_affine_output(kName, "data_gradient", data_gradient, data, data.scalar_type());
-  check_affine_output(kName, "gradient", gradient, data, data.scalar_type());
+  check_like_data(kName, "gradient", gradient, data, data.scalar_type());
+  check_affine_output(kName, "data_gradient", data_gradient, {data, gradient}, data.scalar_type());
   const at::NoGradGuard no_grad;
-  const AffineGrid grid = grid_of(data, scale, offset, granularity, num_bits);
-  AffineGradients gradients;
-  if (data.is_cpu()) {
-    gradients = backward_cpu(data, gradient, grid, data_gradient);
-  } else {
-    gradients = backward_aten(data, gradient, grid);
-    data_gradient.copy_(gradients[0]);
-  }
+  const AffineGradients gradients = grid_of(data, scale, offset, granularity, num_bits)
+                                        .backward(data, gradient, data_gradient);
   return {like_parameter(gradients[1], scale),
           offset.has_value() ? like_parameter(gradients[2], *offset) : at::Tensor()};
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/round.h>
 
 #include <cmath>
 
@@ -36,12 +35,7 @@ class GridMemory {
         one_z_ = std::nearbyint(static_cast<P>(only_element(grid.given_offset)));
     } else {
       scale_ = grid.scale();
-      z_ = fresh_like(scale_, grid.type);
-      if (grid.given_offset.defined()) {
-        at::round_out(z_, grid.given_offset.detach().reshape({-1}).to(grid.type));
-      } else {
-        z_.zero_();
-      }
+      z_ = grid.z();
     }
   }
 

@@ -1,7 +1,7 @@
 #include "fastforward/core/api.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/version.h>
 
 #include <string>
 

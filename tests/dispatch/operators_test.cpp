@@ -1,7 +1,7 @@
 #include "fastforward/dispatch/operators.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <atomic>
 #include <optional>

@@ -1,7 +1,7 @@
 #include "fastforward/nn/disable_quantization.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <stdexcept>
 

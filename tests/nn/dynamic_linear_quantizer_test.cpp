@@ -1,7 +1,7 @@
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <limits>
 #include <memory>

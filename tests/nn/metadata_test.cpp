@@ -1,7 +1,7 @@
 #include "fastforward/nn/metadata.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <sstream>
 #include <vector>

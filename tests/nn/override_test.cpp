@@ -1,7 +1,7 @@
 #include "fastforward/nn/override.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <stdexcept>
 #include <string>

@@ -1,7 +1,7 @@
 #include "fastforward/nn/quantizer_stub.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <sstream>

@@ -1,4 +1,4 @@
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "fastforward/quantization/affine.h"
 #include "fastforward/quantization/affine_dynamic.h"

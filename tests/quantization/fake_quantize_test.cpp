@@ -1,7 +1,8 @@
 #include "fastforward/quantization/fake_quantize.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <limits>
 #include <optional>
@@ -146,14 +147,48 @@ TEST(FakeQuantize, RefusesWhatDoesNotFit) {
                ff::fake_quantize(data, scale, std::nullopt, {}, 17));
 }
 
+TEST(FakeQuantize, OutputsHaveNoGradient) {
+  const torch::Tensor data = torch::ones({2, 3}), scale = floats({1});
+  const torch::Tensor learned = floats({1}).requires_grad_();
+  torch::Tensor out = torch::empty({2, 3});
+  EXPECT_ERROR(c10::ValueError,
+               "fake_quantize_out: data, scale or offset requires a gradient, which this function "
+               "does not give; use fake_quantize, or a torch::NoGradGuard.",
+               ff::fake_quantize_out(out, data, learned));
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(same(ff::fake_quantize_out(out, data, learned), data));
+}
+
+TEST(FakeQuantize, BackwardTakesAnyGradient) {
+  const torch::Tensor data = random_data({4, 6}, 1), scale = floats({0.1F});
+  const torch::Tensor expanded = torch::ones({1}).expand({4, 6});
+  const auto gradients = [&](const torch::Tensor& gradient, torch::Tensor out) {
+    const ff::ParameterGradients parameters =
+        ff::fake_quantize_backward_out(out, gradient, data, scale);
+    return std::make_pair(out, parameters.scale);
+  };
+  const auto expected = gradients(expanded.contiguous(), torch::empty_like(data));
+  for (const torch::Tensor& gradient :
+       {expanded, torch::ones({4, 6}, torch::requires_grad()), torch::ones({6, 4}).t()}) {
+    const auto got = gradients(gradient, torch::empty_like(data));
+    EXPECT_TRUE(same(got.first, expected.first));
+    EXPECT_TRUE(same(got.second, expected.second));
+  }
+  const torch::Tensor in_place = expanded.contiguous();
+  EXPECT_TRUE(same(gradients(in_place, in_place).first, expected.first));
+}
+
 TEST(FakeQuantize, OverlappingOutputsAreRefused) {
   const torch::Tensor memory = torch::ones({7});
   torch::Tensor out = memory.slice(0, 0, 6);
-  EXPECT_ERROR(c10::ValueError, "fake_quantize_out: out overlaps the data",
+  EXPECT_ERROR(c10::ValueError, "fake_quantize_out: out overlaps an input",
                ff::fake_quantize_out(out, memory.slice(0, 1, 7), floats({1})));
   torch::Tensor expanded = torch::empty({1}).expand({6});
   EXPECT_ERROR(c10::ValueError, "fake_quantize_out: elements of out share memory",
                ff::fake_quantize_out(expanded, memory.slice(0, 1, 7), floats({1})));
+  EXPECT_ERROR(c10::ValueError, "fake_quantize_backward_out: data_gradient overlaps an input",
+               ff::fake_quantize_backward_out(out, memory.slice(0, 1, 7), torch::ones({6}),
+                                              floats({1})));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "fastforward/quantization/ste.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "support/expect_error.h"
 #include "support/tensors.h"

@@ -1,7 +1,7 @@
 #include "fastforward/range_setting/estimate_ranges.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <atomic>
 #include <limits>

@@ -1,7 +1,7 @@
 #include "fastforward/range_setting/min_max.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <limits>
 #include <vector>

@@ -1,7 +1,8 @@
 #include "fastforward/tensor/bound_function.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include <optional>
 #include <ostream>

@@ -1,7 +1,7 @@
 #include "fastforward/tensor/granularity.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #include "fastforward/tensor/quantized_tensor.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <sstream>
 #include <string>

@@ -29,7 +29,7 @@ FF_API at::Tensor fake_quantize(const at::Tensor& data, const at::Tensor& scale,
 /// returns it.
 ///
 /// `out` may be `data` itself; else the two must not overlap. Not differentiable: throws
-/// c10::ValueError if a gradient is wanted, or if `out` does not fit.
+/// c10::ValueError if a gradient of some argument is wanted, or if `out` does not fit.
 FF_API at::Tensor& fake_quantize_out(at::Tensor& out, const at::Tensor& data,
                                      const at::Tensor& scale,
                                      const std::optional<at::Tensor>& offset = std::nullopt,
@@ -46,7 +46,8 @@ struct FF_API ParameterGradients {
 /// Writes the gradient of `data` to `data_gradient` and returns those of scale and offset.
 ///
 /// `gradient` is that of the values; it has the shape and type of `data`, and so has
-/// `data_gradient`. Formulas: AffineQuantizationFunction. Errors: fake_quantize_out.
+/// `data_gradient`, which may be one of the two. Not differentiable once more. Formulas:
+/// AffineQuantizationFunction. Throws c10::ValueError if something does not fit.
 FF_API ParameterGradients fake_quantize_backward_out(
     at::Tensor& data_gradient, const at::Tensor& gradient, const at::Tensor& data,
     const at::Tensor& scale, const std::optional<at::Tensor>& offset = std::nullopt,
