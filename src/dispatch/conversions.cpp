@@ -16,7 +16,7 @@ at::Tensor with_codes(const at::Tensor& self, const at::Tensor& new_codes) {
                                gradient_carrier(self));
 }
 
-at::Tensor detach(const at::Tensor& self) {
+at::Tensor detached(const at::Tensor& self) {
   return make_quantized_tensor(codes(self).detach(), bound_function(self).detach(),
                                self.scalar_type());
 }
@@ -113,7 +113,7 @@ void register_conversions() {
   register_builtin("aten::dequantize.tensors", "quantized tensor", nullptr, dequantize_all);
   register_builtin("aten::_has_compatible_shallow_copy_type", "quantized tensor", nullptr,
                    can_take_data);
-  add("aten::detach", [](const OperatorCall& call) { return detach(self_of(call)); });
+  add("aten::detach", [](const OperatorCall& call) { return detached(self_of(call)); });
   add("aten::alias",
       [](const OperatorCall& call) { return with_codes(self_of(call), codes(self_of(call))); });
   add("aten::clone", clone);

@@ -55,7 +55,8 @@ void check_affine_output(const char* where, const char* name, const at::Tensor& 
   // Where LibTorch cannot tell, one of the two is not dense, and the result goes through a copy.
   for (const at::Tensor& input : inputs) {
     TORCH_CHECK_VALUE(at::get_overlap_status(out, input) != at::MemOverlapStatus::Partial, where,
-                      ": ", name, " overlaps an input; give the input itself or memory of its own.");
+                      ": ", name,
+                      " overlaps an input; give the input itself or memory of its own.");
   }
 }
 

@@ -20,8 +20,8 @@ void save_for_affine_backward(torch::autograd::AutogradContext* ctx, const at::T
                               const at::Tensor& scale, const std::optional<at::Tensor>& offset,
                               const Granularity& granularity, int64_t num_bits);
 
-/// Throws c10::ValueError unless `tensor` is a plain one of the shape and device of `data` and of type
-/// `dtype`.
+/// Throws c10::ValueError unless `tensor` is a plain one of the shape and device of `data` and of
+/// type `dtype`.
 void check_like_data(const char* where, const char* name, const at::Tensor& tensor,
                      const at::Tensor& data, at::ScalarType dtype);
 

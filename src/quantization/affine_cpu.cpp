@@ -111,7 +111,8 @@ at::Tensor dequantize_cpu(const at::Tensor& codes, const AffineGrid& grid, at::S
   return values.deliver_to(out);
 }
 
-at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid, const at::Tensor& out) {
+at::Tensor fake_quantize_cpu(const at::Tensor& data, const AffineGrid& grid,
+                             const at::Tensor& out) {
   const at::Tensor in = dense(data);
   const Result values(in, out, in.scalar_type());
   with_number_type(in.scalar_type(),

@@ -36,7 +36,8 @@ at::Tensor AffineGrid::z() const {
 }
 
 at::Tensor AffineGrid::quantize(const at::Tensor& data, const at::Tensor& out) const {
-  return data.is_cpu() ? quantize_cpu(data, *this, out) : delivered(quantize_aten(data, *this), out);
+  return data.is_cpu() ? quantize_cpu(data, *this, out)
+                       : delivered(quantize_aten(data, *this), out);
 }
 
 at::Tensor AffineGrid::dequantize(const at::Tensor& codes, at::ScalarType dtype,

@@ -72,8 +72,8 @@ ParameterGradients fake_quantize_backward_out(at::Tensor& data_gradient, const a
   check_like_data(kName, "gradient", gradient, data, data.scalar_type());
   check_affine_output(kName, "data_gradient", data_gradient, {data, gradient}, data.scalar_type());
   const at::NoGradGuard no_grad;
-  const AffineGradients gradients = grid_of(data, scale, offset, granularity, num_bits)
-                                        .backward(data, gradient, data_gradient);
+  const AffineGradients gradients =
+      grid_of(data, scale, offset, granularity, num_bits).backward(data, gradient, data_gradient);
   return {like_parameter(gradients[1], scale),
           offset.has_value() ? like_parameter(gradients[2], *offset) : at::Tensor()};
 }

@@ -186,9 +186,9 @@ TEST(FakeQuantize, OverlappingOutputsAreRefused) {
   torch::Tensor expanded = torch::empty({1}).expand({6});
   EXPECT_ERROR(c10::ValueError, "fake_quantize_out: elements of out share memory",
                ff::fake_quantize_out(expanded, memory.slice(0, 1, 7), floats({1})));
-  EXPECT_ERROR(c10::ValueError, "fake_quantize_backward_out: data_gradient overlaps an input",
-               ff::fake_quantize_backward_out(out, memory.slice(0, 1, 7), torch::ones({6}),
-                                              floats({1})));
+  EXPECT_ERROR(
+      c10::ValueError, "fake_quantize_backward_out: data_gradient overlaps an input",
+      ff::fake_quantize_backward_out(out, memory.slice(0, 1, 7), torch::ones({6}), floats({1})));
 }
 
 }  // namespace
