@@ -42,6 +42,9 @@ std::vector<int64_t> padded_shape(c10::IntArrayRef grid, c10::IntArrayRef tile) 
 at::Tensor pad_to(const at::Tensor& data, c10::IntArrayRef shape, double padding) {
   if (data.sizes() == shape)
     return data;
+  // LibTorch 2.7 pads no tensor that has another axis without elements.
+  if (data.numel() == 0)
+    return data.reshape(shape);
   std::vector<int64_t> amounts;
   for (int64_t axis = data.dim() - 1; axis >= 0; --axis) {
     amounts.push_back(0);

@@ -88,6 +88,8 @@ TEST(Tiles, EmptyData) {
   EXPECT_EQ(ff::tiles_to_rows(torch::zeros({0, 3}), ff::PerChannel(0)).sizes(), (Sizes{0, 3}));
   EXPECT_EQ(ff::rows_to_tiles(torch::zeros({3, 0}), {0, 3}, ff::PerChannel(1)).sizes(),
             (Sizes{0, 3}));
+  const ff::PerBlock loose(0, 2, {}, false);
+  EXPECT_EQ(ff::tiles_to_rows(torch::zeros({5, 0, 1}), loose).numel(), 0);
 }
 
 TEST(Tiles, ExpandedParameterIsThatOfEachElementsTile) {
