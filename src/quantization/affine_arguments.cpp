@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <tuple>
+
 #include "quantization/check.h"
 
 namespace ff {
@@ -42,9 +44,17 @@ void check_like_data(const char* where, const char* name, const at::Tensor& tens
                     data.sizes(), " on ", data.device(), ".");
 }
 
+void check_apart(const char* where, const char* name, const at::Tensor& out, const char* input_name,
+                 const at::Tensor& input) {
+  // Where LibTorch cannot tell, one of the two is not dense, and the result goes through a copy.
+  TORCH_CHECK_VALUE(at::get_overlap_status(out, input) != at::MemOverlapStatus::Partial, where,
+                    ": ", name, " overlaps the ", input_name, "; give the ", input_name,
+                    " itself or memory of its own.");
+}
+
 void check_affine_output(const char* where, const char* name, const at::Tensor& out,
-                         at::TensorList inputs, at::ScalarType dtype) {
-  check_like_data(where, name, out, inputs[0], dtype);
+                         const at::Tensor& data, at::ScalarType dtype) {
+  check_like_data(where, name, out, data, dtype);
   TORCH_CHECK_VALUE(!at::GradMode::is_enabled() || !out.requires_grad(), where, ": ", name,
                     " requires a gradient, which this function does not give; use "
                     "fake_quantize, or a torch::NoGradGuard.");
@@ -52,23 +62,12 @@ void check_affine_output(const char* where, const char* name, const at::Tensor& 
     return;
   TORCH_CHECK_VALUE(at::has_internal_overlap(out) != at::MemOverlap::Yes, where, ": elements of ",
                     name, " share memory; give a tensor of its own memory.");
-  // Where LibTorch cannot tell, one of the two is not dense, and the result goes through a copy.
-  for (const at::Tensor& input : inputs) {
-    TORCH_CHECK_VALUE(at::get_overlap_status(out, input) != at::MemOverlapStatus::Partial, where,
-                      ": ", name,
-                      " overlaps an input; give the input itself or memory of its own.");
-  }
-}
-
-bool wants_gradient(const at::Tensor& data, const at::Tensor& scale,
-                    const std::optional<at::Tensor>& offset) {
-  return at::GradMode::is_enabled() && (data.requires_grad() || scale.requires_grad() ||
-                                        (offset.has_value() && offset->requires_grad()));
+  check_apart(where, name, out, "data", data);
 }
 
 void check_no_gradient(const char* where, const at::Tensor& data, const at::Tensor& scale,
                        const std::optional<at::Tensor>& offset) {
-  TORCH_CHECK_VALUE(!wants_gradient(data, scale, offset), where,
+  TORCH_CHECK_VALUE(!detail::any_requires_grad(data, std::tie(scale, offset)), where,
                     ": data, scale or offset requires a gradient, which this function does not "
                     "give; use fake_quantize, or a torch::NoGradGuard.");
 }

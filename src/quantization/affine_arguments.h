@@ -25,14 +25,14 @@ void save_for_affine_backward(torch::autograd::AutogradContext* ctx, const at::T
 void check_like_data(const char* where, const char* name, const at::Tensor& tensor,
                      const at::Tensor& data, at::ScalarType dtype);
 
-/// Throws c10::ValueError unless `out` can take a result of type `dtype` that is computed from
-/// `inputs`, the first of which has its shape and device, and no gradient of `out` is wanted.
-void check_affine_output(const char* where, const char* name, const at::Tensor& out,
-                         at::TensorList inputs, at::ScalarType dtype);
+/// Throws c10::ValueError if `out` and an input share a part of their memory; they may share all.
+void check_apart(const char* where, const char* name, const at::Tensor& out, const char* input_name,
+                 const at::Tensor& input);
 
-/// Whether the gradient of some of these is wanted.
-bool wants_gradient(const at::Tensor& data, const at::Tensor& scale,
-                    const std::optional<at::Tensor>& offset);
+/// Throws c10::ValueError unless `out` can take a result of the shape and device of `data` and of
+/// type `dtype`, and no gradient of `out` is wanted.
+void check_affine_output(const char* where, const char* name, const at::Tensor& out,
+                         const at::Tensor& data, at::ScalarType dtype);
 
 /// Throws c10::ValueError if the gradient of some of these is wanted.
 void check_no_gradient(const char* where, const at::Tensor& data, const at::Tensor& scale,

@@ -16,7 +16,7 @@ at::Tensor& quantize_codes_out(at::Tensor& codes, const at::Tensor& data, const 
   const std::optional<at::Tensor> offset = given(offset_in);
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
-  check_affine_output(kName, "codes", codes, {data}, codes_type(num_bits));
+  check_affine_output(kName, "codes", codes, data, codes_type(num_bits));
   const at::NoGradGuard no_grad;
   const AffineGrid grid(scale, offset, granularity, num_bits, arithmetic_type(data.scalar_type()));
   grid.quantize(data, codes);
@@ -36,7 +36,7 @@ at::Tensor& dequantize_codes_out(at::Tensor& values, const at::Tensor& codes,
   TORCH_CHECK_TYPE(values.defined() && values.is_floating_point(), kName,
                    ": values must be a floating-point tensor.");
   check_no_gradient(kName, codes, scale, offset);
-  check_affine_output(kName, "values", values, {codes}, values.scalar_type());
+  check_affine_output(kName, "values", values, codes, values.scalar_type());
   const at::NoGradGuard no_grad;
   const AffineGrid grid(scale, offset, granularity, num_bits,
                         arithmetic_type(values.scalar_type()));

@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <tuple>
+
 #include "fastforward/quantization/affine.h"
 #include "quantization/affine_arguments.h"
 #include "quantization/affine_grid.h"
@@ -41,7 +43,7 @@ at::Tensor fake_quantize(const at::Tensor& data, const at::Tensor& scale,
   const std::optional<at::Tensor> offset = given(offset_in);
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
-  if (wants_gradient(data, scale, offset))
+  if (detail::any_requires_grad(data, std::tie(scale, offset)))
     return FakeQuantize::apply(data, scale, offset, granularity, num_bits);
   const at::NoGradGuard no_grad;
   return grid_of(data, scale, offset, granularity, num_bits).fake_quantize(data);
@@ -55,7 +57,7 @@ at::Tensor& fake_quantize_out(at::Tensor& out, const at::Tensor& data, const at:
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
   check_no_gradient(kName, data, scale, offset);
-  check_affine_output(kName, "out", out, {data}, data.scalar_type());
+  check_affine_output(kName, "out", out, data, data.scalar_type());
   const at::NoGradGuard no_grad;
   grid_of(data, scale, offset, granularity, num_bits).fake_quantize(data, out);
   return out;
@@ -70,7 +72,8 @@ ParameterGradients fake_quantize_backward_out(at::Tensor& data_gradient, const a
   detail::check_quantizable(kName, data);
   check_affine_arguments(kName, data, scale, offset, granularity, num_bits);
   check_like_data(kName, "gradient", gradient, data, data.scalar_type());
-  check_affine_output(kName, "data_gradient", data_gradient, {data, gradient}, data.scalar_type());
+  check_affine_output(kName, "data_gradient", data_gradient, data, data.scalar_type());
+  check_apart(kName, "data_gradient", data_gradient, "gradient", gradient);
   const at::NoGradGuard no_grad;
   const AffineGradients gradients =
       grid_of(data, scale, offset, granularity, num_bits).backward(data, gradient, data_gradient);

@@ -181,13 +181,14 @@ TEST(FakeQuantize, BackwardTakesAnyGradient) {
 TEST(FakeQuantize, OverlappingOutputsAreRefused) {
   const torch::Tensor memory = torch::ones({7});
   torch::Tensor out = memory.slice(0, 0, 6);
-  EXPECT_ERROR(c10::ValueError, "fake_quantize_out: out overlaps an input",
+  EXPECT_ERROR(c10::ValueError, "fake_quantize_out: out overlaps the data",
                ff::fake_quantize_out(out, memory.slice(0, 1, 7), floats({1})));
   torch::Tensor expanded = torch::empty({1}).expand({6});
   EXPECT_ERROR(c10::ValueError, "fake_quantize_out: elements of out share memory",
                ff::fake_quantize_out(expanded, memory.slice(0, 1, 7), floats({1})));
   EXPECT_ERROR(
-      c10::ValueError, "fake_quantize_backward_out: data_gradient overlaps an input",
+      c10::ValueError,
+      "fake_quantize_backward_out: data_gradient overlaps the gradient; give the gradient itself",
       ff::fake_quantize_backward_out(out, memory.slice(0, 1, 7), torch::ones({6}), floats({1})));
 }
 
