@@ -202,4 +202,19 @@ inline void unpack_int4(const uint8_t* packed, int8_t* codes, int64_t n) noexcep
   }
 }
 
+/// sum = sum of numbers[i] - first over those numbers[i] < end; returns how many these are. Such
+/// differences are at least 0, and their sum fits into 31 bits.
+inline int32_t sum_below(const int32_t* numbers, int64_t n, int32_t first, int32_t end,
+                         int32_t* sum) noexcept {
+  int32_t count = 0;
+  *sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (numbers[i] < end) {
+      ++count;
+      *sum += numbers[i] - first;
+    }
+  }
+  return count;
+}
+
 }  // namespace ff::kernels::reference

@@ -44,6 +44,8 @@ struct CodeEntries {
                       int64_t n) noexcept;
   void (*pack_int4)(const int8_t* codes, uint8_t* packed, int64_t n) noexcept;
   void (*unpack_int4)(const uint8_t* packed, int8_t* codes, int64_t n) noexcept;
+  int32_t (*sum_below)(const int32_t* numbers, int64_t n, int32_t first, int32_t end,
+                       int32_t* sum) noexcept;
 };
 
 /// All kernels of one instruction set.
