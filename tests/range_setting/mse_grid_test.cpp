@@ -2,6 +2,7 @@
 #include <torch/types.h>
 
 #include <cmath>
+#include <vector>
 
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/range_setting/estimate_ranges.h"
@@ -34,16 +35,15 @@ ff::QuantizationRange found_range(const torch::Tensor& data, const LinearQuantiz
   return *quantizer->quantization_range();
 }
 
-TEST(MseGrid, OnePassChoosesAsTheLoopDoes) {
+// For all types, symmetries, `bits` and `granularities`.
+void expect_same_choices(at::IntArrayRef shape, const std::vector<int64_t>& all_bits,
+                         const std::vector<ff::Granularity>& granularities) {
   uint64_t seed = 0;
   for (const auto type : {torch::kFloat, torch::kDouble}) {
     for (const bool symmetric : {true, false}) {
-      for (const int64_t bits : {2, 4, 8}) {
-        for (const ff::Granularity& granularity :
-             {ff::Granularity(ff::PerTensor()), ff::Granularity(ff::PerChannel(0)),
-              ff::Granularity(ff::PerChannel(1)), ff::Granularity(ff::PerBlock(1, 7, {0}, false)),
-              ff::Granularity(ff::PerTile({2, 150}))}) {
-          const torch::Tensor data = random_data({4, 300}, ++seed, type) * 3;
+      for (const int64_t bits : all_bits) {
+        for (const ff::Granularity& granularity : granularities) {
+          const torch::Tensor data = random_data(shape, ++seed, type) * 3;
           const LinearQuantizerOptions options =
               LinearQuantizerOptions(bits).granularity(granularity).symmetric(symmetric);
           const auto loop = found_range(data, options, true);
@@ -58,27 +58,15 @@ TEST(MseGrid, OnePassChoosesAsTheLoopDoes) {
   }
 }
 
+TEST(MseGrid, OnePassChoosesAsTheLoopDoes) {
+  expect_same_choices({4, 300}, {2, 4, 8},
+                      {ff::PerTensor(), ff::PerChannel(0), ff::PerChannel(1),
+                       ff::PerBlock(1, 7, {0}, false), ff::PerTile({2, 150})});
+}
+
 // Tiles long enough for errors code by code, with candidates enough.
 TEST(MseGrid, OnePassOverLongTilesChoosesAsTheLoopDoes) {
-  uint64_t seed = 100;
-  for (const auto type : {torch::kFloat, torch::kDouble}) {
-    for (const bool symmetric : {true, false}) {
-      for (const int64_t bits : {2, 4, 5}) {
-        for (const ff::Granularity& granularity :
-             {ff::Granularity(ff::PerTensor()), ff::Granularity(ff::PerChannel(0))}) {
-          const torch::Tensor data = random_data({2, 9000}, ++seed, type) * 3;
-          const LinearQuantizerOptions options =
-              LinearQuantizerOptions(bits).granularity(granularity).symmetric(symmetric);
-          const auto loop = found_range(data, options, true);
-          const auto one_pass = found_range(data, options, false);
-          SCOPED_TRACE(c10::str(granularity, " ", type, " ", bits, " bits, symmetric ", symmetric,
-                                ", seed ", seed));
-          EXPECT_TRUE(same(one_pass.min, loop.min));
-          EXPECT_TRUE(same(one_pass.max, loop.max));
-        }
-      }
-    }
-  }
+  expect_same_choices({2, 9000}, {2, 4, 5}, {ff::PerTensor(), ff::PerChannel(0)});
 }
 
 TEST(MseGrid, ErrorsBeyondFloatsStillDecide) {
