@@ -87,7 +87,8 @@ inline double sum_of_lanes(const double* lane) {
 /// Each product is a P; sums are double in kSumLanes lanes, added by sum_of_lanes.
 template <typename T>
 void backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Arithmetic<T> scale,
-              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums) noexcept {
+              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums,
+              bool /*stream*/) noexcept {
   using P = Arithmetic<T>;
   double scale_lanes[kSumLanes] = {};
   double offset_lanes[kSumLanes] = {};

@@ -30,7 +30,7 @@ struct Entries {
   void (*fake_quantize)(const T* data, T* values, const Panel& panel, const P* scale, const P* z,
                         P low, P high, bool stream) noexcept;
   void (*backward)(const T* data, const T* gradient, T* data_gradient, int64_t n, P scale, P z,
-                   P low, P high, double* sums) noexcept;
+                   P low, P high, double* sums, bool stream) noexcept;
   bool (*min_max)(const T* data, const Panel& panel, P* min, P* max) noexcept;
   bool (*max_abs)(const T* data, const Panel& panel, P* max) noexcept;
   double (*sum_of_squares)(const T* data, int64_t n) noexcept;
