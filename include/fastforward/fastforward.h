@@ -6,6 +6,7 @@
 #include "fastforward/core/type_name.h"
 #include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
+#include "fastforward/model/mpath.h"
 #include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/linear_quantizer.h"

@@ -44,8 +44,8 @@ struct NestedImpl : torch::nn::Module, nn::QuantizedModule {
     layers->push_back(WideBlock());
     layers->push_back(torch::nn::Sequential(torch::nn::Linear(4, 4), torch::nn::Tanh()));
     const auto heads = register_module("heads", torch::nn::ModuleDict());
-    heads->update({{"main", torch::nn::Linear(4, 2).ptr()},
-                   {"side 1", torch::nn::Linear(4, 2).ptr()}});
+    heads->update(
+        {{"main", torch::nn::Linear(4, 2).ptr()}, {"side 1", torch::nn::Linear(4, 2).ptr()}});
     register_quantizer("input_quantizer",
                        nn::QuantizerMetadata({nn::default_tags::input_quantizer}));
   }
