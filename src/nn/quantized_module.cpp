@@ -80,4 +80,8 @@ void QuantizedModule::register_quantizer(const std::string& name, Quantizer firs
   names_.insert(name);
 }
 
+at::Tensor QuantizedModule::quantized(const std::string& name, const at::Tensor& tensor) const {
+  return tensor.defined() && has_quantizer(name) ? quantizer(name)->forward(tensor) : tensor;
+}
+
 }  // namespace ff::nn
