@@ -190,6 +190,7 @@ TEST(QuantizedAttention, PartsHaveTheirPlaces) {
   EXPECT_EQ(together->quantizer("in_proj_weight_quantizer")->metadata().shape(),
             (std::vector<int64_t>{3 * kSize, kSize}));
   EXPECT_NE(together->out_proj->as<QuantizedLinear>(), nullptr);
+  EXPECT_EQ(together->name(), "ff::nn::QuantizedMultiheadAttentionImpl");
   const QuantizedMultiheadAttention apart(
       MultiheadAttentionOptions(kSize, kHeads).kdim(6).vdim(4).bias(false));
   EXPECT_FALSE(apart->has_quantizer("in_proj_weight_quantizer"));

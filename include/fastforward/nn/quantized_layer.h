@@ -75,9 +75,7 @@ class QuantizedLayer : public Plain, public QuantizedModule {
   using Plain::Plain;
   /// Takes over a plain layer: its options, its mode, and its parameters and buffers themselves,
   /// not copies.
-  explicit QuantizedLayer(const Plain& plain) : Plain(plain) {
-    detail::ModuleState::forget_name(*this);
-  }
+  explicit QuantizedLayer(const Plain& plain) : Plain(plain) {}
 
   /// Registers parameters, buffers and quantizers; called by clone().
   void reset() override {
@@ -140,6 +138,7 @@ class QuantizedLayer : public Plain, public QuantizedModule {
 
  private:
   bool register_places() {
+    detail::ModuleState::forget_name(*this);  // LibTorch keeps the plain layer's.
     if constexpr (requires { this->options.inplace(false); })
       this->options.inplace(false);
     const auto shape_of = [](const at::Tensor& tensor) { return tensor.sizes().vec(); };
