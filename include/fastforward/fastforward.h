@@ -12,6 +12,7 @@
 #include "fastforward/nn/freeze_parameters.h"
 #include "fastforward/nn/functional/activation.h"
 #include "fastforward/nn/functional/arithmetic.h"
+#include "fastforward/nn/functional/attention.h"
 #include "fastforward/nn/functional/conv.h"
 #include "fastforward/nn/functional/embedding.h"
 #include "fastforward/nn/functional/linear.h"
