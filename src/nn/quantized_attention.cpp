@@ -74,8 +74,9 @@ void check_masks(const at::Tensor& attn_mask, const at::Tensor& key_padding_mask
   }
 }
 
-bool equal_values(const at::Tensor& a, const at::Tensor& b) {
-  return a.is_same(b) || at::equal(plain(a), plain(b));
+// Two that are quantized apart are projected apart, so that each quantizer gets its own gradient.
+bool is_one(const at::Tensor& a, const at::Tensor& b) {
+  return a.is_same(b) || (!is_quantized(a) && !is_quantized(b) && at::equal(a, b));
 }
 
 // More keys, which no mask leaves out, at the end of the last axis.
@@ -108,10 +109,10 @@ at::Tensor masked(at::Tensor scores, const at::Tensor& attn_mask,
   if (!key_padding_mask.defined())
     return scores;
   const int64_t batch = key_padding_mask.size(0);
-  return scores.view({batch, -1, scores.size(1), scores.size(2)})
+  return scores.reshape({batch, -1, scores.size(1), scores.size(2)})
       .masked_fill(key_padding_mask.unsqueeze(1).unsqueeze(2),
                    -std::numeric_limits<double>::infinity())
-      .view(scores.sizes());
+      .reshape(scores.sizes());
 }
 
 }  // namespace
@@ -161,9 +162,9 @@ QuantizedMultiheadAttentionImpl::Projected QuantizedMultiheadAttentionImpl::proj
                                     slice_rows(bias, begin * size, end * size),
                                     without_quantizer()));
   };
-  if (!equal_values(inputs.key, inputs.value))
+  if (!is_one(inputs.key, inputs.value))
     return {rows(inputs.query, 0, 1), rows(inputs.key, 1, 2), rows(inputs.value, 2, 3)};
-  if (!equal_values(inputs.query, inputs.key)) {
+  if (!is_one(inputs.query, inputs.key)) {
     const std::vector<at::Tensor> parts = rows(inputs.key, 1, 3).chunk(2, -1);
     return {rows(inputs.query, 0, 1), parts[0], parts[1]};
   }
@@ -246,8 +247,8 @@ std::tuple<at::Tensor, at::Tensor> QuantizedMultiheadAttentionImpl::forward(
     const at::Tensor result = projection->forward(joined);
     if (!need_weights)
       return {result, at::Tensor()};
-    const at::Tensor all =
-        plain(weights).view({query.size(1), options.num_heads(), query.size(0), weights.size(2)});
+    const at::Tensor all = plain(weights).reshape(
+        {query.size(1), options.num_heads(), query.size(0), weights.size(2)});
     return {result, average_attn_weights ? all.sum(1) / options.num_heads() : all};
   });
 }

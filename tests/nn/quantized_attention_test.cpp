@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/quantized_linear.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "nn/layer_checks.h"
@@ -96,6 +97,17 @@ TEST(QuantizedAttention, WithoutQuantizersItIsLibTorchs) {
   }
 }
 
+TEST(QuantizedAttention, OneQuantizedTensorIsProjectedOnce) {
+  MultiheadAttention plain = make(MultiheadAttentionOptions(kSize, kHeads));
+  QuantizedMultiheadAttention twin(*copy_of(*plain));
+  const torch::Tensor q = ff::nn::DynamicLinearQuantizer(8)(random_data({3, kBatch, kSize}, 1));
+  const torch::Tensor k = ff::nn::DynamicLinearQuantizer(8)(random_data({5, kBatch, kSize}, 2));
+  const ff::StrictGuard relaxed(false);
+  const torch::Tensor x = q.dequantize(), y = k.dequantize();
+  EXPECT_TRUE(same(std::get<0>(twin->forward(q, q, q)), std::get<0>(plain->forward(x, x, x))));
+  EXPECT_TRUE(same(std::get<0>(twin->forward(q, k, k)), std::get<0>(plain->forward(x, y, y))));
+}
+
 TEST(QuantizedAttention, DropoutDrawsWhatLibTorchDraws) {
   MultiheadAttention plain = make(MultiheadAttentionOptions(kSize, kHeads).dropout(0.5));
   QuantizedMultiheadAttention twin(*copy_of(*plain));
@@ -158,12 +170,10 @@ torch::Tensor explicit_attention(QuantizedMultiheadAttentionImpl& a, const torch
                 ff::test::fake(out_proj.bias_quantizer(), out_proj.bias)));
 }
 
-TEST(QuantizedAttention, TrainsAsExplicitOperations) {
+void expect_trains_as_explicit_operations(const torch::Tensor& q, const torch::Tensor& k,
+                                          const torch::Tensor& v) {
   QuantizedMultiheadAttention attention(*make(MultiheadAttentionOptions(kSize, kHeads)));
-  const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1).requires_grad_();
-  const torch::Tensor k = random_data({kSource, kBatch, kSize}, 2).requires_grad_();
-  const torch::Tensor v = random_data({kSource, kBatch, kSize}, 3).requires_grad_();
-  const torch::Tensor mask = attn_mask(kTarget, kSource);
+  const torch::Tensor mask = attn_mask(q.size(0), k.size(0));
   calibrate(attention, q, k, v);
   const torch::Tensor output = std::get<0>(attention->forward(q, k, v, {}, true, mask));
   ASSERT_TRUE(ff::is_quantized(output));
@@ -177,6 +187,16 @@ TEST(QuantizedAttention, TrainsAsExplicitOperations) {
     ASSERT_TRUE(wanted[i].defined());
     EXPECT_TRUE(same(got[i], wanted[i])) << "gradient " << i;
   }
+}
+
+TEST(QuantizedAttention, TrainsAsExplicitOperations) {
+  const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1).requires_grad_();
+  const torch::Tensor k = random_data({kSource, kBatch, kSize}, 2).requires_grad_();
+  const torch::Tensor v = random_data({kSource, kBatch, kSize}, 3).requires_grad_();
+  expect_trains_as_explicit_operations(q, k, v);
+  // Three quantizers of one tensor: each has its own gradient.
+  expect_trains_as_explicit_operations(q, q, q);
+  expect_trains_as_explicit_operations(q, k, k);
 }
 
 TEST(QuantizedAttention, PartsHaveTheirPlaces) {
