@@ -26,9 +26,11 @@ namespace ff::nn {
 ///     attn_output_quantizer         attn_weights times value                   activation/output
 ///     out_proj                      a QuantizedLinear with its own quantizers
 ///
-/// Bias quantizers are there only with a bias. Masks are added, and the softmax is taken, on
-/// values. As torch::nn::MultiheadAttention in C++ it takes inputs [L, N, E] (the batch is the
-/// second axis); unlike that it takes keys and values of different sizes (kdim, vdim).
+/// Where query, key and value are one tensor they are projected by one product, as in LibTorch;
+/// where their quantizers make three of it, by three. Bias quantizers are there only with a bias.
+/// Masks are added, and the softmax is taken, on values. As torch::nn::MultiheadAttention in C++ it
+/// takes inputs [L, N, E] (the batch is the second axis); unlike that it takes keys and values of
+/// different sizes (kdim, vdim).
 class FF_API QuantizedMultiheadAttentionImpl
     : public QuantizedLayer<QuantizedMultiheadAttentionImpl, torch::nn::MultiheadAttentionImpl,
                             kNoPlaces> {
