@@ -76,8 +76,13 @@ void QuantizedModule::register_quantizer(const std::string& name, Quantizer firs
   if (const auto original = originals_[name].lock())
     first = std::dynamic_pointer_cast<QuantizerImpl>(original->clone());
   originals_.erase(name);
-  const_cast<torch::nn::Module&>(module_of(*this)).register_module(name, std::move(first));
+  static_cast<void>(module_of(*this));  // Says what is wrong where it is no module.
+  dynamic_cast<torch::nn::Module&>(*this).register_module(name, std::move(first));
   names_.insert(name);
+}
+
+at::Tensor QuantizedModule::quantized(const std::string& name, const at::Tensor& tensor) const {
+  return tensor.defined() && has_quantizer(name) ? quantizer(name)->forward(tensor) : tensor;
 }
 
 }  // namespace ff::nn

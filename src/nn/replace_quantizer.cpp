@@ -2,16 +2,10 @@
 
 #include <c10/util/Exception.h>
 #include <torch/nn/modules/container/any.h>
-#include <torch/nn/modules/container/moduledict.h>
-#include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/container/sequential.h>
-
-#include <algorithm>
-#include <utility>
-#include <vector>
 
 #include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantized_module.h"
+#include "nn/container.h"
 
 namespace ff::nn {
 namespace {
@@ -38,47 +32,11 @@ QuantizerImpl& replaced_quantizer(const torch::nn::Module& parent, const std::st
   return *quantizer;
 }
 
-const torch::nn::Module* pointer_of(const torch::nn::AnyModule& module) {
-  return module.ptr().get();
-}
-
-const torch::nn::Module* pointer_of(const std::shared_ptr<torch::nn::Module>& module) {
-  return module.get();
-}
-
-// Containers keep their modules in a list beside the children, in the same order unless a class
-// derived from them registers more. False if the child is not in the list.
-template <typename Container>
-bool replace_entry(Container& container, const std::string& name, const Pointer& quantizer) {
-  const torch::nn::Module* child = detail::ModuleState::find_child(container, name)->get();
-  const std::vector<std::string> names = container.named_children().keys();
-  const auto position = std::find(names.begin(), names.end(), name) - names.begin();
-  auto entry = container.begin() + std::min(position, container.end() - container.begin());
-  const auto is_child = [&](const auto& other) { return pointer_of(other) == child; };
-  if (entry == container.end() || !is_child(*entry))
-    entry = std::find_if(container.begin(), container.end(), is_child);
-  if (entry == container.end())
-    return false;
-  *entry = std::decay_t<decltype(*entry)>(quantizer);
-  container.replace_module(name, quantizer);
-  return true;
-}
-
 bool replace_child(torch::nn::Module& parent, const std::string& name, const Pointer& quantizer) {
-  if (const auto* module = dynamic_cast<const QuantizedModule*>(&parent);
-      module != nullptr && module->has_quantizer(name)) {
-    parent.replace_module(name, quantizer);
-    return true;
-  }
-  if (auto* sequential = parent.as<torch::nn::SequentialImpl>())
-    return replace_entry(*sequential, name, quantizer);
-  if (auto* list = parent.as<torch::nn::ModuleListImpl>())
-    return replace_entry(*list, name, quantizer);
-  auto* dict = parent.as<torch::nn::ModuleDictImpl>();
-  if (dict == nullptr || !dict->contains(name))
-    return false;
-  dict->update(
-      std::vector<std::pair<std::string, std::shared_ptr<torch::nn::Module>>>{{name, quantizer}});
+  const auto* module = dynamic_cast<const QuantizedModule*>(&parent);
+  if (module == nullptr || !module->has_quantizer(name))
+    return replace_in_container(parent, name, torch::nn::AnyModule(quantizer));
+  parent.replace_module(name, quantizer);
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fastforward/core/api.h"
+#include "fastforward/nn/functional/options.h"
 #include "fastforward/nn/quantizer.h"
 
 namespace ff::nn {
@@ -73,6 +74,14 @@ class FF_API QuantizedModule {
   /// Registers `first`; in a clone, a copy of what the original has there. Throws c10::ValueError
   /// if `first` is empty.
   void register_quantizer(const std::string& name, Quantizer first);
+
+  /// Returns what the quantizer `name` makes of `tensor`; the tensor itself if it is undefined or
+  /// there is no such quantizer.
+  at::Tensor quantized(const std::string& name, const at::Tensor& tensor) const;
+  /// Returns options with the quantizer `name` for the output.
+  functional::FunctionalOptions output_options(const std::string& name = "output_quantizer") const {
+    return {.output_quantizer = quantizer(name)};
+  }
 
  private:
   std::set<std::string> names_;
