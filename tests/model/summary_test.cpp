@@ -54,16 +54,14 @@ TEST(Summary, Prints) {
 TEST(Summary, IsJson) {
   const auto json = nlohmann::json::parse(ff::summarize(model_with_quantizers()).to_json());
   ASSERT_EQ(json["quantizers"].size(), 7);
-  EXPECT_EQ(json["quantizers"][0],
-            nlohmann::json::parse(R"({"name": "layers.0.weight_quantizer",
-              "tags": ["parameter/weight"], "type": "LinearQuantizer", "num_bits": 4,
-              "granularity": "PerChannel(0)", "range": [-16.0, 14.0], "tiles": 2,
-              "initialized": true
-})"));
-  EXPECT_EQ(json["quantizers"][2],
-            nlohmann::json::parse(R"({"name": "layers.0.output_quantizer",
-              "tags": ["activation/output", "head"], "type": "QuantizerStub", "num_bits": null,
-              "granularity": null, "range": null, "tiles": null, "initialized": false})"));
+  EXPECT_EQ(json["quantizers"][0], nlohmann::json::parse(R"json(
+      {"name": "layers.0.weight_quantizer", "tags": ["parameter/weight"], "type": "LinearQuantizer",
+       "num_bits": 4, "granularity": "PerChannel(0)", "range": [-16.0, 14.0], "tiles": 2,
+       "initialized": true})json"));
+  EXPECT_EQ(json["quantizers"][2], nlohmann::json::parse(R"json(
+      {"name": "layers.0.output_quantizer", "tags": ["activation/output", "head"],
+       "type": "QuantizerStub", "num_bits": null, "granularity": null, "range": null,
+       "tiles": null, "initialized": false})json"));
 }
 
 TEST(Summary, OfACollection) {
