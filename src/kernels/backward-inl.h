@@ -51,8 +51,9 @@ struct BackwardStep {
 };
 
 template <typename T>
-void Backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Arithmetic<T> scale,
-              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums) noexcept {
+HWY_INLINE void BackwardOfBlock(const T* data, const T* gradient, T* data_gradient, int64_t n,
+                                Arithmetic<T> scale, Arithmetic<T> z, Arithmetic<T> low,
+                                Arithmetic<T> high, double* sums) {
   const hn::ScalableTag<Arithmetic<T>> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const BackwardStep<decltype(d)> step(d, scale, z, low, high);
@@ -76,6 +77,20 @@ void Backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Ari
   }
   sums[0] = scale_lanes.Sum();
   sums[1] = offset_lanes.Sum();
+}
+
+// Streams from a buffer of one block: stores that go past the caches one by one, between loads from
+// two places, are slower than normal ones (docs/performance.md).
+template <typename T>
+void Backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Arithmetic<T> scale,
+              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums,
+              bool stream) noexcept {
+  if (!stream)
+    return BackwardOfBlock(data, gradient, data_gradient, n, scale, z, low, high, sums);
+  HWY_ALIGN T buffer[kSumBlock];
+  BackwardOfBlock(data, gradient, buffer, n, scale, z, low, high, sums);
+  StreamCopy(buffer, data_gradient, n);
+  hwy::FlushStream();
 }
 
 }  // namespace ff::kernels::HWY_NAMESPACE

@@ -1,4 +1,4 @@
-// Codes alone: table lookup, 4-bit packing. Per-target header.
+// Integers alone: table lookup, 4-bit packing, sums. Per-target header.
 #if defined(FF_KERNELS_CODES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FF_KERNELS_CODES_INL_H_
 #undef FF_KERNELS_CODES_INL_H_
@@ -68,6 +68,25 @@ inline void UnpackInt4(const uint8_t* packed, int8_t* codes, int64_t n) noexcept
     hn::StoreU(signed_codes, bytes, codes + i);
   }
   reference::unpack_int4(packed + i / 2, codes + i, n - i);
+}
+
+// Called for a few dozen numbers at a time: one masked loop, no tail.
+inline int32_t SumBelow(const int32_t* numbers, int64_t n, int32_t first, int32_t end,
+                        int32_t* sum) noexcept {
+  const hn::ScalableTag<int32_t> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto origin = hn::Set(d, first), limit = hn::Set(d, end);
+  auto sums = hn::Zero(d);
+  size_t count = 0;
+  for (int64_t i = 0; i < n; i += lanes) {
+    const auto inside = hn::FirstN(d, static_cast<size_t>(HWY_MIN(lanes, n - i)));
+    const auto y = hn::MaskedLoad(inside, d, numbers + i);
+    const auto below = hn::And(inside, hn::Lt(y, limit));
+    count += hn::CountTrue(d, below);
+    sums = hn::Add(sums, hn::IfThenElseZero(below, hn::Sub(y, origin)));
+  }
+  *sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  return static_cast<int32_t>(count);
 }
 
 }  // namespace ff::kernels::HWY_NAMESPACE

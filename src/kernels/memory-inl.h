@@ -152,6 +152,27 @@ HWY_INLINE int64_t ElementsToLine(const T* to, int64_t n) {
   return missing % size != 0 ? n : HWY_MIN(missing / size, n);
 }
 
+// Copies n elements with streaming stores.
+template <typename T>
+HWY_INLINE void StreamCopy(const T* from, T* to, int64_t n) {
+  const hn::ScalableTag<uint8_t> d;
+  using D = decltype(d);
+  constexpr auto kLineElements = kLineBytes / static_cast<int64_t>(sizeof(T));
+  const int64_t before = ElementsToLine(to, n);
+  for (int64_t i = 0; i < before; ++i)
+    to[i] = from[i];
+  int64_t i = before;
+  for (; i + kLineElements <= n; i += kLineElements) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(from + i);
+    V<D> line[kLineVectors<D>];
+    for (int64_t v = 0; v < kLineVectors<D>; ++v)
+      line[v] = hn::LoadU(d, bytes + v * static_cast<int64_t>(hn::MaxLanes(d)));
+    StreamLine(line, d, reinterpret_cast<uint8_t*>(to + i));
+  }
+  for (; i < n; ++i)
+    to[i] = from[i];
+}
+
 }  // namespace ff::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -87,7 +87,8 @@ inline double sum_of_lanes(const double* lane) {
 /// Each product is a P; sums are double in kSumLanes lanes, added by sum_of_lanes.
 template <typename T>
 void backward(const T* data, const T* gradient, T* data_gradient, int64_t n, Arithmetic<T> scale,
-              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums) noexcept {
+              Arithmetic<T> z, Arithmetic<T> low, Arithmetic<T> high, double* sums,
+              bool /*stream*/) noexcept {
   using P = Arithmetic<T>;
   double scale_lanes[kSumLanes] = {};
   double offset_lanes[kSumLanes] = {};
@@ -200,6 +201,21 @@ inline void unpack_int4(const uint8_t* packed, int8_t* codes, int64_t n) noexcep
     const int nibble = (packed[i / 2] >> (i % 2 * 4)) & 15;
     codes[i] = static_cast<int8_t>((nibble ^ 8) - 8);
   }
+}
+
+/// sum = sum of numbers[i] - first over those numbers[i] < end; returns how many these are. Such
+/// differences are at least 0, and their sum fits into 31 bits.
+inline int32_t sum_below(const int32_t* numbers, int64_t n, int32_t first, int32_t end,
+                         int32_t* sum) noexcept {
+  int32_t count = 0;
+  *sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (numbers[i] < end) {
+      ++count;
+      *sum += numbers[i] - first;
+    }
+  }
+  return count;
 }
 
 }  // namespace ff::kernels::reference

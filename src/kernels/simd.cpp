@@ -35,7 +35,7 @@ constexpr Table kTable = {HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                           MakeEntries<double>(),
                           MakeEntries<Bfloat16>(),
                           MakeEntries<Float16>(),
-                          {&LookupInt8, &PackInt4, &UnpackInt4}};
+                          {&LookupInt8, &PackInt4, &UnpackInt4, &SumBelow}};
 
 }  // namespace ff::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -22,13 +22,13 @@ constexpr Entries<T> reference_entries() {
           &reference::squared_errors<T>};
 }
 
-constexpr Table kScalar = {
-    "scalar",
-    reference_entries<float>(),
-    reference_entries<double>(),
-    reference_entries<Bfloat16>(),
-    reference_entries<Float16>(),
-    {&reference::lookup_int8, &reference::pack_int4, &reference::unpack_int4}};
+constexpr Table kScalar = {"scalar",
+                           reference_entries<float>(),
+                           reference_entries<double>(),
+                           reference_entries<Bfloat16>(),
+                           reference_entries<Float16>(),
+                           {&reference::lookup_int8, &reference::pack_int4, &reference::unpack_int4,
+                            &reference::sum_below}};
 
 /// Found once: the processor does not change.
 struct AllTables {

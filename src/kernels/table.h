@@ -30,7 +30,7 @@ struct Entries {
   void (*fake_quantize)(const T* data, T* values, const Panel& panel, const P* scale, const P* z,
                         P low, P high, bool stream) noexcept;
   void (*backward)(const T* data, const T* gradient, T* data_gradient, int64_t n, P scale, P z,
-                   P low, P high, double* sums) noexcept;
+                   P low, P high, double* sums, bool stream) noexcept;
   bool (*min_max)(const T* data, const Panel& panel, P* min, P* max) noexcept;
   bool (*max_abs)(const T* data, const Panel& panel, P* max) noexcept;
   double (*sum_of_squares)(const T* data, int64_t n) noexcept;
@@ -44,6 +44,8 @@ struct CodeEntries {
                       int64_t n) noexcept;
   void (*pack_int4)(const int8_t* codes, uint8_t* packed, int64_t n) noexcept;
   void (*unpack_int4)(const uint8_t* packed, int8_t* codes, int64_t n) noexcept;
+  int32_t (*sum_below)(const int32_t* numbers, int64_t n, int32_t first, int32_t end,
+                       int32_t* sum) noexcept;
 };
 
 /// All kernels of one instruction set.

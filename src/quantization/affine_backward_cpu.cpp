@@ -15,7 +15,7 @@ namespace {
 // order.
 template <typename T>
 void backward(const at::Tensor& data, const at::Tensor& gradient, const at::Tensor& data_gradient,
-              const AffineGrid& grid, kernels::Arithmetic<T>* scale_gradient,
+              const AffineGrid& grid, bool stream, kernels::Arithmetic<T>* scale_gradient,
               kernels::Arithmetic<T>* offset_gradient) {
   using P = kernels::Arithmetic<T>;
   const int64_t rows = data.size(0), columns = data.size(1);
@@ -33,7 +33,7 @@ void backward(const at::Tensor& data, const at::Tensor& gradient, const at::Tens
     for (int64_t task = begin; task < end; ++task) {
       const int64_t row = task / blocks, first = task % blocks * kernels::kSumBlock;
       const int64_t at = row * columns + first, n = std::min(kernels::kSumBlock, columns - first);
-      kernel(x + at, g + at, dx + at, n, scale[row], z[row], low, high, &sums[2 * task]);
+      kernel(x + at, g + at, dx + at, n, scale[row], z[row], low, high, &sums[2 * task], stream);
     }
   });
   for (int64_t row = 0; row < rows; ++row) {
@@ -69,7 +69,7 @@ AffineGradients backward_cpu(const at::Tensor& data, const at::Tensor& gradient,
   with_number_type(x.scalar_type(), [&](auto number) {
     using T = decltype(number);
     using P = kernels::Arithmetic<T>;
-    backward<T>(x, g, dx, grid, sums[0].template mutable_data_ptr<P>(),
+    backward<T>(x, g, dx, grid, in_place && is_streamed(dx), sums[0].template mutable_data_ptr<P>(),
                 sums[1].template mutable_data_ptr<P>());
   });
   if (!in_place) {

@@ -22,4 +22,9 @@ struct CandidateGrids {
 /// multiplied by a power of two, which changes no code.
 at::Tensor candidate_errors(const at::Tensor& rows, const CandidateGrids& grids);
 
+/// True if `candidate_errors` takes the errors of such tiles code by code from the distribution of
+/// the numbers, false if number by number. The first is faster if there are far more numbers than
+/// codes.
+bool has_errors_by_code(int64_t elements, int64_t candidates, int64_t num_bits);
+
 }  // namespace ff

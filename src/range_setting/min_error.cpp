@@ -88,15 +88,16 @@ class MinErrorStep final : public EstimatorStep {
     const QuantizationRange range = tile_range(data, granularity, "min_error_grid");
     const at::Tensor rows =
         tiles_to_rows(data.to(range.min.scalar_type()), granularity).contiguous();
+    const bool is_padded = rows.numel() != data.numel();
     if (!error_.defined())
-      start(quantizer, range, rows, data.sizes());
+      start(quantizer, range, rows, is_padded, data.sizes());
     TORCH_CHECK_VALUE(rows.size(0) == error_.size(1), "data of shape ", data.sizes(), " has ",
                       rows.size(0), " tiles of ", granularity, ", but the search grid has ",
                       error_.size(1), "; the number of tiles must stay.");
     // Values of 16 bits are rounded once more, and padding is no data.
     const bool one_pass = grids_.has_value() && data.scalar_type() == rows.scalar_type() &&
                           grids_->scale.scalar_type() == rows.scalar_type() && data.is_cpu() &&
-                          rows.numel() == data.numel();
+                          !is_padded;
     error_ += one_pass ? candidate_errors(rows, *grids_) : errors_one_by_one(quantizer, data, rows);
     ++step_;
     if (options_.update_range_policy == nullptr || options_.update_range_policy(step_))
@@ -105,9 +106,10 @@ class MinErrorStep final : public EstimatorStep {
 
  private:
   void start(const SupportsRangeBasedOperator& quantizer, const QuantizationRange& range,
-             const at::Tensor& rows, c10::IntArrayRef sizes) {
+             const at::Tensor& rows, bool is_padded, c10::IntArrayRef sizes) {
     // The padding of loose blocks must not widen a range.
-    const at::Tensor inside = rows.clamp(range.min.unsqueeze(1), range.max.unsqueeze(1));
+    const at::Tensor inside =
+        is_padded ? rows.clamp(range.min.unsqueeze(1), range.max.unsqueeze(1)) : rows;
     grid_ = options_.search_grid_generator(inside, quantizer.symmetric(), options_.num_candidates);
     TORCH_CHECK_VALUE(grid_.min.dim() == 2 && grid_.min.sizes() == grid_.max.sizes() &&
                           grid_.min.size(0) > 0 && grid_.min.size(1) == rows.size(0),

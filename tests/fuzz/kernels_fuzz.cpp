@@ -155,6 +155,14 @@ testing::AssertionResult test_codes(const Table& table, Bytes bytes) {
     result = pack_is_equal(table, codes, shift);
   if (result)
     result = unpack_is_equal(table, packed, n, shift);
+  const auto first = static_cast<int32_t>(random.integer(-(1 << 21), 1 << 21));
+  const int64_t width = random.integer(0, 1 << 22);
+  Buffer<int32_t> numbers(n, shift);
+  for (int64_t i = 0; i < n; ++i)
+    numbers[i] = first + static_cast<int32_t>(random.integer(0, width));
+  const int32_t end = first + static_cast<int32_t>(random.integer(0, width + 1));
+  if (result)
+    result = sums_below_are_equal(table, numbers, first, end, shift);
   return result;
 }
 

@@ -24,31 +24,18 @@ TYPED_TEST_SUITE(NarrowAffineKernels, NarrowTypes);
 TYPED_TEST(AffineKernels, EverySizePlaceAndNumberOfBits) {
   for_each_table([](const Table& table) {
     Random random(1);
-    for (const int64_t n : kSizes) {
-      for (const int64_t shift : kShifts) {
-        for (int num_bits = 1; num_bits <= 16; ++num_bits) {
-          const Inputs<TypeParam> in(uniform_panel(n), shift, num_bits, random);
-          ASSERT_TRUE(affine_is_equal(table, in, random));
-        }
-      }
-    }
+    for_each_size_and_place<TypeParam>(random, [&](const Inputs<TypeParam>& in) {
+      ASSERT_TRUE(affine_is_equal(table, in, random));
+    });
   });
 }
 
 TYPED_TEST(AffineKernels, EveryScaleWithEveryOffset) {
-  using P = Arithmetic<TypeParam>;
   for_each_table([](const Table& table) {
     Random random(2);
-    for (uint64_t scale = 0; scale < kEdgeScales<P>; ++scale) {
-      for (uint64_t z = 0; z < kEdgeOffsets; ++z) {
-        for (int num_bits = 1; num_bits <= 16; ++num_bits) {
-          const P low = lowest_code<P>(num_bits), high = highest_code<P>(num_bits);
-          const Inputs<TypeParam> in(uniform_panel(131), 1, num_bits, random, edge_scale<P>(scale),
-                                     edge_offset<P>(z, low, high));
-          ASSERT_TRUE(affine_is_equal(table, in, random));
-        }
-      }
-    }
+    for_each_edge_parameter<TypeParam>(random, [&](const Inputs<TypeParam>& in) {
+      ASSERT_TRUE(affine_is_equal(table, in, random));
+    });
   });
 }
 

@@ -8,7 +8,7 @@
 #include "kernels/reference.h"
 #include "kernels/table.h"
 
-// lookup_int8, pack_int4 and unpack_int4 of a table against reference.h.
+// lookup_int8, pack_int4, unpack_int4 and sum_below of a table against reference.h.
 namespace ff::kernels {
 
 template <typename Out>
@@ -49,6 +49,16 @@ inline testing::AssertionResult unpack_is_equal(const Table& table, const Buffer
   table.codes.unpack_int4(packed.data(), got.data(), n);
   reference::unpack_int4(packed.data(), expected.data(), n);
   return equal_codes("unpack_int4", got, expected);
+}
+
+/// `numbers` are at least `first`, and their distances from it add up in 31 bits.
+inline testing::AssertionResult sums_below_are_equal(const Table& table,
+                                                     const Buffer<int32_t>& numbers, int32_t first,
+                                                     int32_t end, int64_t shift) {
+  Buffer<int32_t> got(2, shift), expected(2, 0);
+  got[1] = table.codes.sum_below(numbers.data(), numbers.size(), first, end, got.data());
+  expected[1] = reference::sum_below(numbers.data(), numbers.size(), first, end, expected.data());
+  return equal_codes("sum_below", got, expected);
 }
 
 }  // namespace ff::kernels

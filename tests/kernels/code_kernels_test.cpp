@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -91,6 +92,24 @@ TEST(CodeKernels, UnpackedIsWhatWasPacked) {
       table.codes.unpack_int4(packed.data(), back.data(), n);
       EXPECT_EQ(back.first_difference(codes), -1);
     }
+  });
+}
+
+TEST(CodeKernels, SumBelow) {
+  for_each_table([](const Table& table) {
+    Random random(46);
+    for_each_size([&](int64_t n, int64_t shift) {
+      const auto first = static_cast<int32_t>(random.integer(-(1 << 21), 1 << 20));
+      const int64_t most = n == 0 ? 0 : std::min<int64_t>(1 << 22, INT32_MAX / n);
+      const int64_t width = random.integer(0, most);
+      Buffer<int32_t> numbers(n, shift);
+      for (int64_t i = 0; i < n; ++i)
+        numbers[i] = first + static_cast<int32_t>(random.integer(0, width));
+      for (const int64_t end : {int64_t{0}, int64_t{1}, width / 2, width, width + 1}) {
+        ASSERT_TRUE(
+            sums_below_are_equal(table, numbers, first, first + static_cast<int32_t>(end), shift));
+      }
+    });
   });
 }
 

@@ -152,4 +152,30 @@ testing::AssertionResult equal(const std::string& kernel, const Inputs<T>& input
   return testing::AssertionSuccess();
 }
 
+/// Calls body(inputs) for every size, place in memory and number of bits.
+template <typename T, typename Body>
+void for_each_size_and_place(Random& random, const Body& body) {
+  for (const int64_t n : kSizes) {
+    for (const int64_t shift : kShifts) {
+      for (int num_bits = 1; num_bits <= 16; ++num_bits)
+        body(Inputs<T>(uniform_panel(n), shift, num_bits, random));
+    }
+  }
+}
+
+/// Calls body(inputs) for every edge_scale with every edge_offset.
+template <typename T, typename Body>
+void for_each_edge_parameter(Random& random, const Body& body) {
+  using P = Arithmetic<T>;
+  for (uint64_t scale = 0; scale < kEdgeScales<P>; ++scale) {
+    for (uint64_t z = 0; z < kEdgeOffsets; ++z) {
+      for (int num_bits = 1; num_bits <= 16; ++num_bits) {
+        const P low = lowest_code<P>(num_bits), high = highest_code<P>(num_bits);
+        body(Inputs<T>(uniform_panel(131), 1, num_bits, random, edge_scale<P>(scale),
+                       edge_offset<P>(z, low, high)));
+      }
+    }
+  }
+}
+
 }  // namespace ff::kernels

@@ -31,8 +31,8 @@ TYPED_TEST(ReferenceSums, BackwardByHand) {
   const std::vector<T> data{0.75, 5, -6, nan}, gradient{2, 3, 5, 7};
   std::vector<T> data_gradient(4);
   double sums[2];
-  reference::backward<T>(data.data(), gradient.data(), data_gradient.data(), 4, 0.5, 1, -8, 7,
-                         sums);
+  reference::backward<T>(data.data(), gradient.data(), data_gradient.data(), 4, 0.5, 1, -8, 7, sums,
+                         false);
   EXPECT_EQ(data_gradient, (std::vector<T>{2, 0, 0, 0}));
   // 2 * (0 - 0.5) + 3 * (7 + 1) + 5 * (-8 + 1) + 7 * 0, and (3 + 5) * 0.5
   EXPECT_EQ(sums[0], -1 + 24 - 35);
@@ -45,7 +45,8 @@ TYPED_TEST(ReferenceSums, BackwardDecidesAfterRounding) {
   const std::vector<T> data{T(7.4), 7.5, -8.5, T(-8.6)}, gradient{1, 1, 1, 1};
   std::vector<T> data_gradient(4);
   double sums[2];
-  reference::backward<T>(data.data(), gradient.data(), data_gradient.data(), 4, 1, 0, -8, 7, sums);
+  reference::backward<T>(data.data(), gradient.data(), data_gradient.data(), 4, 1, 0, -8, 7, sums,
+                         false);
   EXPECT_EQ(data_gradient, (std::vector<T>{1, 0, 1, 0}));
 }
 
@@ -59,7 +60,7 @@ TYPED_TEST(ReferenceSums, BackwardSumsInEightLanesAndATree) {
   std::vector<T> data_gradient(gradient.size());
   double sums[2];
   reference::backward<T>(data.data(), gradient.data(), data_gradient.data(), size_of(gradient), 1,
-                         0, -1, 1, sums);
+                         0, -1, 1, sums, false);
   // Lane 0 is 2^60 + 13, which rounds to 2^60; lane 1 is 1 + 17.
   EXPECT_EQ(sums[0], ((0.0) + (3 + 9)) + ((18.0 + 7) + (5 + 11)));
   EXPECT_EQ(sums[0], sums[1]) << "the scale is 1";
@@ -70,7 +71,7 @@ TYPED_TEST(ReferenceSums, BackwardOfNoElements) {
   double sums[2] = {5, 5};
   const T one = 1;
   T out = 3;
-  reference::backward<T>(&one, &one, &out, 0, 1, 0, -8, 7, sums);
+  reference::backward<T>(&one, &one, &out, 0, 1, 0, -8, 7, sums, false);
   EXPECT_EQ(sums[0], 0);
   EXPECT_EQ(sums[1], 0);
   EXPECT_EQ(out, 3);

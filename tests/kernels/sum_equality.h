@@ -29,16 +29,24 @@ inline testing::AssertionResult equal_sums(const std::string& what, const Buffer
 /// `in` is a uniform panel of at most kSumBlock elements.
 template <typename T>
 testing::AssertionResult backward_is_equal(const Table& table, const Inputs<T>& in,
-                                           const Buffer<T>& gradient) {
+                                           const Buffer<T>& gradient, bool stream) {
   const int64_t n = in.size();
   Buffer<T> got(n, in.shift), expected(n, 0);
   Buffer<double> got_sums(2, in.shift), expected_sums(2, 0);
   entries<T>(table).backward(in.data.data(), gradient.data(), got.data(), n, in.scale[0], in.z[0],
-                             in.low, in.high, got_sums.data());
+                             in.low, in.high, got_sums.data(), stream);
   reference::backward<T>(in.data.data(), gradient.data(), expected.data(), n, in.scale[0], in.z[0],
-                         in.low, in.high, expected_sums.data());
-  const testing::AssertionResult result = equal("backward", in, in.data, got, expected);
-  return result ? equal_sums("backward: " + in.text(0), got_sums, expected_sums) : result;
+                         in.low, in.high, expected_sums.data(), stream);
+  const std::string what = stream ? "backward, stream" : "backward";
+  const testing::AssertionResult result = equal(what, in, in.data, got, expected);
+  return result ? equal_sums(what + ": " + in.text(0), got_sums, expected_sums) : result;
+}
+
+template <typename T>
+testing::AssertionResult backward_is_equal(const Table& table, const Inputs<T>& in,
+                                           const Buffer<T>& gradient) {
+  const auto result = backward_is_equal(table, in, gradient, false);
+  return result ? backward_is_equal(table, in, gradient, true) : result;
 }
 
 template <typename T>
