@@ -13,7 +13,9 @@ namespace {
 using detail::Node;
 using detail::Tape;
 
-std::string place_in(std::string_view text, std::size_t offset) {
+std::string place_in(const Tape& tape, std::string_view text, std::size_t offset) {
+  if (tape.first_byte.has_value())
+    return "byte " + std::to_string(*tape.first_byte + offset);
   const std::string_view before = text.substr(0, offset);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
@@ -21,9 +23,9 @@ std::string place_in(std::string_view text, std::size_t offset) {
          std::to_string(offset - line_start + 1) + ")";
 }
 
-[[noreturn]] void fail_at(const std::string& name, std::string_view text, std::size_t offset,
+[[noreturn]] void fail_at(const Tape& tape, std::string_view text, std::size_t offset,
                           const std::string& what) {
-  throw Error(name + ": " + place_in(text, offset) + ": " + what);
+  throw Error(tape.name + ": " + place_in(tape, text, offset) + ": " + what);
 }
 
 // What nlohmann's message says after its own name for the error and the place, without the text it
@@ -87,7 +89,7 @@ class TapeBuilder {
   }
   bool parse_error(std::size_t position, const std::string& last_read,
                    const std::exception& error) {
-    fail_at(tape_.name, text_, std::min(position > 0 ? position - 1 : 0, text_.size()),
+    fail_at(tape_, text_, std::min(position > 0 ? position - 1 : 0, text_.size()),
             reason_of(error.what(), last_read));
   }
 
@@ -99,7 +101,7 @@ class TapeBuilder {
   Node& add(Kind kind) {
     const std::size_t offset = next_token();
     if (tape_.nodes.size() >= limits_.values) {
-      fail_at(tape_.name, text_, offset,
+      fail_at(tape_, text_, offset,
               "more than " + std::to_string(limits_.values) + " values and keys");
     }
     Node node;
@@ -149,7 +151,7 @@ class TapeBuilder {
   bool open(Kind kind) {
     if (open_.size() >= limits_.depth) {
       fail_at(
-          tape_.name, text_, next_token(),
+          tape_, text_, next_token(),
           "more than " + std::to_string(limits_.depth) + " arrays and objects inside each other");
     }
     done_ = add(kind).offset + 1;
@@ -182,7 +184,7 @@ class TapeBuilder {
         first = std::min(first, keys[i]);
     }
     if (first < tape_.nodes.size()) {
-      fail_at(tape_.name, text_, tape_.nodes[first].offset,
+      fail_at(tape_, text_, tape_.nodes[first].offset,
               "the key " + quoted(text_of(first), 80) + " stands twice in one object");
     }
   }
@@ -201,17 +203,19 @@ Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
-Document Document::parse(std::string name, std::string_view text, const Limits& limits) {
+Document Document::parse(std::string name, std::string_view text, const Limits& limits,
+                         std::optional<std::size_t> first_byte) {
+  auto tape = std::make_unique<Tape>();
+  tape->name = std::move(name);
+  tape->first_byte = first_byte;
   const std::size_t most =
       std::min<std::size_t>(limits.bytes, std::numeric_limits<std::uint32_t>::max() - 1);
   if (text.size() > most) {
-    throw Error(name + ": the text has " + std::to_string(text.size()) + " bytes, at most " +
+    throw Error(tape->name + ": the text has " + std::to_string(text.size()) + " bytes, at most " +
                 std::to_string(most) + " are read");
   }
   if (text.starts_with("\xEF\xBB\xBF"))
-    fail_at(name, text, 0, "a byte order mark; expected UTF-8 without one");
-  auto tape = std::make_unique<Tape>();
-  tape->name = std::move(name);
+    fail_at(*tape, text, 0, "a byte order mark; expected UTF-8 without one");
   TapeBuilder builder(*tape, text, limits);
   nlohmann::json::sax_parse(text.data(), text.data() + text.size(), &builder);
   return Document(std::move(tape));
@@ -219,6 +223,16 @@ Document Document::parse(std::string name, std::string_view text, const Limits& 
 
 Value Document::root() const {
   return {*tape_, 0};
+}
+
+bool is_utf8(std::string_view text) {
+  const nlohmann::json string = std::string(text);
+  try {
+    static_cast<void>(string.dump());
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
 }
 
 std::string quoted(std::string_view text, std::size_t max_bytes) {

@@ -53,7 +53,7 @@ class Value {
   Kind kind() const;
   /// The JSON pointer, "" for the document itself.
   std::string pointer() const;
-  /// The byte of the text where the value begins.
+  /// The byte where the value begins, counted as in errors.
   std::size_t offset() const;
 
   /// True or false.
@@ -111,7 +111,11 @@ class Document {
  public:
   /// Parses `text`. `name` is what errors begin with: a file, or what the text is. Throws Error
   /// "<name>: byte <n> (line <n>, column <n>): <what is wrong>".
-  static Document parse(std::string name, std::string_view text, const Limits& limits = {});
+  ///
+  /// `first_byte` is for a text inside a file: its bytes are counted from there, errors leave line
+  /// and column out, and those of values say the byte as well.
+  static Document parse(std::string name, std::string_view text, const Limits& limits = {},
+                        std::optional<std::size_t> first_byte = std::nullopt);
 
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
@@ -125,6 +129,9 @@ class Document {
 
   std::unique_ptr<const detail::Tape> tape_;
 };
+
+/// True if `text` is valid UTF-8, so that JSON can hold it.
+bool is_utf8(std::string_view text);
 
 /// `text` as a JSON string in quotes: control characters are escaped, bytes that are no valid UTF-8
 /// become U+FFFD. Longer ones than `max_bytes` are cut off, with "..." after the quote.

@@ -25,6 +25,7 @@ struct Node {
 /// A document, flat: each array or object is followed by what is in it, in the order of the text.
 struct Tape {
   std::string name;
+  std::optional<std::size_t> first_byte;
   std::vector<Node> nodes;
   std::string pool;
 

@@ -65,7 +65,7 @@ Kind Value::kind() const {
 }
 
 std::size_t Value::offset() const {
-  return tape_->nodes[node_].offset;
+  return tape_->first_byte.value_or(0) + tape_->nodes[node_].offset;
 }
 
 std::string Value::pointer() const {
@@ -83,7 +83,9 @@ std::string Value::pointer() const {
 
 void Value::fail(std::string_view what) const {
   const std::string place = pointer();
-  throw Error(tape_->name + ": " + (place.empty() ? "" : place + ": ") + std::string(what));
+  const std::string byte =
+      tape_->first_byte.has_value() ? "byte " + std::to_string(offset()) + ": " : "";
+  throw Error(tape_->name + ": " + byte + (place.empty() ? "" : place + ": ") + std::string(what));
 }
 
 void Value::fail_expected(std::string_view what) const {

@@ -239,6 +239,22 @@ TEST(Json, AMillionBracketsNeedNoStack) {
   EXPECT_PRED_FORMAT2(testing::IsSubstring, "unexpected end of input", error_of(open, deep));
 }
 
+TEST(Json, BytesAreCountedFromTheFirstOneOfATextInsideAFile) {
+  const Document document = Document::parse("f", "{\n\"a\": 1}", {}, 100);
+  EXPECT_EQ(document.root().at("a").offset(), 107U);
+  EXPECT_ERROR(Error, "f: byte 107: /a: expected a string, got 1",
+               document.root().at("a").string());
+  EXPECT_ERROR(Error, "f: byte 100: the key \"a\" stands twice in one object",
+               Document::parse("f", "{\"b\":1,\"a\":1,\"a\":2}", {}, 87));
+}
+
+TEST(Json, TellsUtf8) {
+  EXPECT_TRUE(ff::json::is_utf8(""));
+  EXPECT_TRUE(ff::json::is_utf8(std::string("a\0\xF0\x9F\x98\x80", 6)));
+  EXPECT_FALSE(ff::json::is_utf8("\xC3"));
+  EXPECT_FALSE(ff::json::is_utf8("\xED\xA0\x80"));
+}
+
 TEST(Json, ADocumentCanBeMoved) {
   Document document = Document::parse("f", "[1, 2]");
   const Value first = document.root().items()[0];
