@@ -57,6 +57,7 @@
 #include "fastforward/range_setting/min_max.h"
 #include "fastforward/storage/atomic_file.h"
 #include "fastforward/storage/idx.h"
+#include "fastforward/storage/safetensors.h"
 #include "fastforward/tensor/bound_function.h"
 #include "fastforward/tensor/granularity.h"
 #include "fastforward/tensor/quantized_tensor.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "storage/read_error.h"
+
 #include <zlib.h>
 
 #include <array>
@@ -7,17 +9,9 @@
 #include <cstdint>
 #include <istream>
 #include <span>
-#include <stdexcept>
 
 // No LibTorch here: the fuzzers build this file alone.
 namespace ff::storage {
-
-/// What is wrong with the bytes of a file, and at which byte. The public function that catches it
-/// adds the file's name.
-class ReadError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// Gives the bytes of a stream in order, inflated where the stream starts with gzip's magic bytes
 /// (RFC 1952; several members one after another are one file). Memory use is constant; nothing is

@@ -18,46 +18,6 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-torch::ScalarType type_of(const std::string& name) {
-  static const std::map<std::string, torch::ScalarType> types = {
-      {"F64", torch::kDouble},    {"F32", torch::kFloat}, {"F16", torch::kHalf},
-      {"BF16", torch::kBFloat16}, {"I64", torch::kLong},  {"I32", torch::kInt},
-      {"I16", torch::kShort},     {"I8", torch::kChar},   {"U8", torch::kByte}};
-  return types.at(name);
-}
-
-// The safetensors format: a little-endian length, a JSON header, the data.
-std::map<std::string, torch::Tensor> read_safetensors(const fs::path& path) {
-  const std::string bytes = read_file(path);
-  uint64_t length = 0;
-  if (bytes.size() < sizeof length) {
-    throw std::runtime_error(path.string() + " is no safetensors file");
-  }
-  std::memcpy(&length, bytes.data(), sizeof length);
-  if (length > bytes.size() - sizeof length) {
-    throw std::runtime_error(path.string() + " has a cut header");
-  }
-  const size_t data = sizeof length + length;
-  std::map<std::string, torch::Tensor> tensors;
-  const json header = json::parse(bytes.substr(sizeof length, length));
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") {
-      continue;
-    }
-    const auto shape = entry["shape"].get<std::vector<int64_t>>();
-    const auto range = entry["data_offsets"].get<std::vector<size_t>>();
-    const torch::Tensor tensor = torch::empty(shape, type_of(entry["dtype"]));
-    if (range[1] > bytes.size() - data || range[1] - range[0] != tensor.nbytes()) {
-      throw std::runtime_error(path.string() + ": tensor " + name + " lies outside the file");
-    }
-    if (tensor.nbytes() > 0) {
-      std::memcpy(tensor.data_ptr(), bytes.data() + data + range[0], tensor.nbytes());
-    }
-    tensors[name] = tensor;
-  }
-  return tensors;
-}
-
 std::vector<int64_t> integers(const json& value) {
   return value.is_array() ? value.get<std::vector<int64_t>>()
                           : std::vector<int64_t>{value.get<int64_t>()};
@@ -102,7 +62,7 @@ ff::RangeOptions Case::range_options() const {
 
 std::vector<Case> read_family(const fs::path& folder, const std::string& name) {
   const json family = json::parse(read_file(folder / (name + ".json")));
-  const auto tensors = read_safetensors(folder / (name + ".safetensors"));
+  const auto tensors = ff::storage::read_safetensors(folder / (name + ".safetensors"));
   std::vector<Case> cases;
   for (const json& entry : family["cases"]) {
     Case one{entry, {}};
