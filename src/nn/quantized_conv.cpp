@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "fastforward/nn/functional/conv.h"
 #include "nn/functional/call.h"
 #include "nn/located.h"
 
@@ -30,13 +31,14 @@ at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight,
 
 template <size_t D>
 at::Tensor convolve_transposed(const at::Tensor& input, const at::Tensor& weight,
-                               const F::ConvTransposeFuncOptions<D>& options) {
+                               const F::ConvTransposeFuncOptions<D>& options,
+                               const functional::FunctionalOptions& output) {
   if constexpr (D == 1)
-    return F::conv_transpose1d(input, weight, options);
+    return functional::conv_transpose1d(input, weight, options, output);
   if constexpr (D == 2)
-    return F::conv_transpose2d(input, weight, options);
+    return functional::conv_transpose2d(input, weight, options, output);
   if constexpr (D == 3)
-    return F::conv_transpose3d(input, weight, options);
+    return functional::conv_transpose3d(input, weight, options, output);
 }
 
 constexpr const char* kNames[] = {"", "conv1d", "conv2d", "conv3d"};
@@ -121,8 +123,7 @@ at::Tensor conv_transposed(const at::Tensor& input, const at::Tensor& weight,
                           .groups(options.groups());
   if (output_size.has_value())
     conv_options.output_padding(at::IntArrayRef(output_padding<D>(input, *output_size, options)));
-  return functional::call(kTransposedNames[D], {{"input", input}, {"weight", weight}}, output,
-                          [&] { return convolve_transposed<D>(input, weight, conv_options); });
+  return convolve_transposed<D>(input, weight, conv_options, output);
 }
 
 }  // namespace
