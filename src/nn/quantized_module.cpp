@@ -1,22 +1,19 @@
 #include "fastforward/nn/quantized_module.h"
 
 #include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 
-#include <string_view>
 #include <utility>
 
-#include "fastforward/core/type_name.h"
 #include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "nn/description.h"
 
 namespace ff::nn {
 namespace {
 
 std::string type_name(const QuantizedModule& module) {
-  std::string name = unqualified_name(c10::demangle(typeid(module).name()));
-  if (std::string_view(name).ends_with("Impl"))
-    name.erase(name.size() - 4);
-  return name;
+  return holder_name(c10::demangle(typeid(module).name()));
 }
 
 const torch::nn::Module& module_of(const QuantizedModule& part) {
@@ -34,10 +31,7 @@ std::shared_ptr<QuantizerImpl> find_quantizer(const QuantizedModule& part,
 }
 
 std::string listed(const std::set<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + name;
-  return list.empty() ? "no quantizers" : list;
+  return names.empty() ? "no quantizers" : c10::Join(", ", names);
 }
 
 }  // namespace
@@ -62,7 +56,7 @@ Quantizer QuantizedModule::quantizer(const std::string& name) const {
 }
 
 std::string QuantizedModule::describe() const {
-  return path_.empty() ? type_name(*this) : type_name(*this) + " '" + path_ + "'";
+  return described(type_name(*this), path_);
 }
 
 void QuantizedModule::register_quantizer(const std::string& name, QuantizerMetadata metadata) {

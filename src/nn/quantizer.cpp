@@ -2,13 +2,11 @@
 
 #include <c10/util/Exception.h>
 
-#include <algorithm>
 #include <atomic>
 #include <ostream>
-#include <string_view>
 
 #include "core/error.h"
-#include "fastforward/core/type_name.h"
+#include "nn/description.h"
 
 namespace ff::nn {
 namespace detail {
@@ -57,15 +55,11 @@ OverrideHandle QuantizerImpl::register_override(OverrideFunction function) {
 }
 
 std::string QuantizerImpl::type_name() const {
-  std::string name = unqualified_name(this->name());
-  const size_t end = std::min(name.find('<'), name.size());
-  if (std::string_view(name).substr(0, end).ends_with("Impl"))
-    name.erase(end - 4, 4);
-  return name;
+  return holder_name(name());
 }
 
 std::string QuantizerImpl::describe() const {
-  return path_.empty() ? type_name() : type_name() + " '" + path_ + "'";
+  return described(type_name(), path_);
 }
 
 void QuantizerImpl::pretty_print(std::ostream& stream) const {
