@@ -3,6 +3,7 @@
 #include "dispatch/boxed.h"
 #include "dispatch/builtin.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "tensor/plain.h"
 
 namespace ff::dispatch {
 namespace {
@@ -97,7 +98,7 @@ c10::IValue can_take_data(const OperatorCall& call) {
 c10::IValue dequantize_all(const OperatorCall& call) {
   c10::List<at::Tensor> values;
   for (const at::Tensor& tensor : call[0].toTensorVector()) {
-    values.push_back(is_quantized(tensor) ? ff::dequantize(tensor) : tensor);
+    values.push_back(plain(tensor));
   }
   return values;
 }

@@ -6,6 +6,7 @@
 #include "dispatch/registry.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "tensor/plain.h"
 #include "tensor/quantized_tensor_impl.h"
 
 namespace ff::dispatch {
@@ -29,9 +30,6 @@ bool has_quantized(const c10::IValue& value) {
 }
 
 c10::IValue dequantized(const c10::IValue& value) {
-  const auto plain = [](const at::Tensor& tensor) {
-    return is_quantized(tensor) ? ff::dequantize(tensor) : tensor;
-  };
   if (value.isTensor())
     return plain(value.toTensor());
   if (value.isTensorList()) {

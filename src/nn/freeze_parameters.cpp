@@ -4,7 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "fastforward/tensor/quantized_tensor.h"
+#include "nn/each_module.h"
+#include "tensor/plain.h"
 
 namespace ff {
 namespace {
@@ -36,13 +37,8 @@ FreezeParameters::FreezeParameters(const std::vector<nn::ModuleRef>& modules, bo
     nn::named_quantizers(module);  // Sets the paths.
     for (const at::Tensor& parameter : (*module).parameters())
       parameters->insert(parameter.unsafeGetTensorImpl());
-    // The model itself may be on the stack.
-    if (seen.insert(&*module).second)
-      add_places(places, std::shared_ptr<torch::nn::Module>(std::shared_ptr<void>(), &*module));
-    for (const auto& child : (*module).named_modules("", /*include_self=*/false)) {
-      if (seen.insert(child.value().get()).second)
-        add_places(places, child.value());
-    }
+    nn::each_module(module, seen,
+                    [&](const std::string&, const auto& each) { add_places(places, each); });
   }
   for (const auto& [quantizer, own_places] : places) {
     handles_.push_back(quantizer->register_override(
@@ -53,7 +49,7 @@ FreezeParameters::FreezeParameters(const std::vector<nn::ModuleRef>& modules, bo
           const at::Tensor result = next(data);
           if (!result.is_same(data)) {
             fused->add(nn::detail::fuse(
-                self.path(), data, is_quantized(result) ? ff::dequantize(result) : result,
+                self.path(), data, plain(result),
                 stub_quantizers ? own_places : std::vector<FusedParameters::Place>()));
           }
           return data;

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "fastforward/nn/quantized_module.h"
 #include "fastforward/nn/quantizer_stub.h"
-#include "fastforward/tensor/quantized_tensor.h"
+#include "nn/each_module.h"
+#include "tensor/plain.h"
 
 namespace ff {
 namespace {
@@ -60,14 +62,14 @@ void add_targets(std::vector<Target>& targets, const std::string& path,
     const nn::Quantizer quantizer = quantized->quantizer(name);
     const at::Tensor parameter = parameter_of(*module, name);
     if (!parameter.defined() || !quantizer->metadata().has_tag(options.tag) ||
-        dynamic_cast<const nn::QuantizerStubImpl*>(quantizer.get()) != nullptr)
+        nn::is_stub(*quantizer))
       continue;
     const at::Tensor result = quantizer.ptr()->forward(parameter);
     if (result.is_same(parameter))
       continue;
     add_target(targets, {path.empty() ? name : path + "." + name,
                          parameter,
-                         is_quantized(result) ? ff::dequantize(result) : result,
+                         plain(result),
                          {{module, name, quantizer}}});
   }
 }
@@ -78,16 +80,10 @@ nn::FusedParameters fuse_weights(const nn::ModuleRef& model, const FuseOptions& 
   const at::NoGradGuard no_grad;
   std::vector<Target> targets;
   nn::named_quantizers(model);  // Sets the paths that errors name.
-  // The model itself may be on the stack.
-  const std::shared_ptr<torch::nn::Module> root(std::shared_ptr<void>(), &*model);
-  add_targets(targets, "", root, options);
-  std::vector<const torch::nn::Module*> seen = {root.get()};
-  for (const auto& child : root->named_modules("", /*include_self=*/false)) {
-    if (std::find(seen.begin(), seen.end(), child.value().get()) != seen.end())
-      continue;
-    seen.push_back(child.value().get());
-    add_targets(targets, child.key(), child.value(), options);
-  }
+  std::unordered_set<const torch::nn::Module*> seen;
+  nn::each_module(model, seen, [&](const std::string& path, const auto& module) {
+    add_targets(targets, path, module, options);
+  });
   FusedParameters fused;
   for (Target& target : targets) {
     if (!options.stub_quantizers)

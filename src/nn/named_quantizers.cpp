@@ -23,7 +23,7 @@ std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module, bool skip_
       return;
     if (!path.empty())
       quantizer->set_path(path);
-    if (skip_stubs && dynamic_cast<const QuantizerStubImpl*>(quantizer.get()) != nullptr)
+    if (skip_stubs && is_stub(*quantizer))
       return;
     found.emplace_back(path, std::move(quantizer));
   };

@@ -24,8 +24,6 @@ namespace F = torch::nn::functional;
 
 namespace {
 
-using functional::plain;
-
 // For a part whose output is quantized later only.
 functional::FunctionalOptions without_quantizer() {
   return {.strict = false};

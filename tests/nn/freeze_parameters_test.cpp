@@ -16,7 +16,6 @@ namespace {
 
 using ff::nn::DynamicLinearQuantizer;
 using ff::nn::QuantizedLinear;
-using ff::nn::QuantizerStub;
 using ff::nn::replace_quantizer;
 using ff::test::random_data;
 using ff::test::same;
@@ -35,10 +34,6 @@ QuantizedLinear layer(torch::nn::Sequential& model, size_t index) {
   return std::dynamic_pointer_cast<ff::nn::QuantizedLinearImpl>(model[index]);
 }
 
-bool is_stub(const ff::nn::Quantizer& quantizer) {
-  return quantizer->as<QuantizerStub>() != nullptr;
-}
-
 TEST(FreezeParameters, FreezesWhatMeetsAQuantizer) {
   torch::nn::Sequential model = make_model();
   const torch::Tensor x = random_data({2, 5}, 1);
@@ -55,9 +50,9 @@ TEST(FreezeParameters, FreezesWhatMeetsAQuantizer) {
   }
   EXPECT_TRUE(ff::strict_quantization());
   EXPECT_TRUE(same(layer(model, 0)->weight, DynamicLinearQuantizer(4)(weight).dequantize()));
-  EXPECT_TRUE(is_stub(layer(model, 1)->bias_quantizer()));
+  EXPECT_TRUE(ff::nn::is_stub(*layer(model, 1)->bias_quantizer()));
   EXPECT_TRUE(layer(model, 1)->bias_quantizer()->metadata().has_tag("parameter/bias"));
-  EXPECT_FALSE(is_stub(layer(model, 1)->output_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*layer(model, 1)->output_quantizer()));
   EXPECT_TRUE(layer(model, 1)->output_quantizer()->overrides().entries()->empty());
   {
     const ff::StrictGuard relaxed(false);
@@ -74,8 +69,8 @@ TEST(FreezeParameters, APartOfAModel) {
     const ff::FreezeParameters freeze(std::vector<ff::nn::ModuleRef>{*model[1]});
     model->forward(random_data({2, 5}, 1));
   }
-  EXPECT_FALSE(is_stub(layer(model, 0)->weight_quantizer()));
-  EXPECT_TRUE(is_stub(layer(model, 1)->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*layer(model, 0)->weight_quantizer()));
+  EXPECT_TRUE(ff::nn::is_stub(*layer(model, 1)->weight_quantizer()));
 }
 
 TEST(FreezeParameters, KeepsQuantizersWhenAskedTo) {
@@ -85,7 +80,7 @@ TEST(FreezeParameters, KeepsQuantizersWhenAskedTo) {
     const ff::FreezeParameters freeze(model, /*stub_quantizers=*/false);
     model->forward(random_data({2, 5}, 1));
   }
-  EXPECT_FALSE(is_stub(layer(model, 0)->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*layer(model, 0)->weight_quantizer()));
   EXPECT_TRUE(same(layer(model, 0)->weight, DynamicLinearQuantizer(4)(weight).dequantize()));
 }
 
@@ -109,7 +104,7 @@ TEST(FreezeParameters, TensorsComputedFromParametersAreNone) {
   const ff::FreezeParameters freeze(derived);
   derived.forward(torch::ones({3}));
   EXPECT_TRUE(same(derived.factor.detach(), torch::ones({3})));
-  EXPECT_FALSE(is_stub(derived.quantizer("factor_quantizer")));
+  EXPECT_FALSE(ff::nn::is_stub(*derived.quantizer("factor_quantizer")));
 }
 
 struct PlainImpl : torch::nn::Module {

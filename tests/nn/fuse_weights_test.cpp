@@ -17,14 +17,9 @@ namespace {
 
 using ff::nn::DynamicLinearQuantizer;
 using ff::nn::QuantizedLinear;
-using ff::nn::QuantizerStub;
 using ff::nn::replace_quantizer;
 using ff::test::random_data;
 using ff::test::same;
-
-bool is_stub(const ff::nn::Quantizer& quantizer) {
-  return quantizer->as<QuantizerStub>() != nullptr;
-}
 
 TEST(FuseWeights, WritesTheQuantizedValues) {
   torch::nn::Sequential model{QuantizedLinear(5, 3)};
@@ -43,7 +38,7 @@ TEST(FuseWeights, WritesTheQuantizedValues) {
   EXPECT_TRUE(same(fc.weight, values));
   EXPECT_TRUE(fc.weight.requires_grad());
   EXPECT_TRUE(same(fc.bias, bias)) << "by default weights only";
-  EXPECT_TRUE(is_stub(fc.weight_quantizer()));
+  EXPECT_TRUE(ff::nn::is_stub(*fc.weight_quantizer()));
   EXPECT_TRUE(fc.weight_quantizer()->metadata().has_tag("parameter/weight"));
   {
     const ff::StrictGuard relaxed(false);
@@ -63,7 +58,7 @@ TEST(FuseWeights, KeepsQuantizersWhenAskedTo) {
   ff::test::calibrated(fc.ptr(), x);
   const torch::Tensor output = fc->forward(x).dequantize();
   ff::fuse_weights(fc, {.tag = "parameter", .stub_quantizers = false});
-  EXPECT_FALSE(is_stub(fc->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*fc->weight_quantizer()));
   EXPECT_TRUE(same(fc->forward(x).dequantize(), output));
   EXPECT_TRUE(same(fc->bias_quantizer()->forward(fc->bias).dequantize(), fc->bias));
 }
@@ -89,7 +84,7 @@ TEST(FuseWeights, DisabledQuantizersChangeNothing) {
   const ff::DisableQuantization off(fc);
   EXPECT_TRUE(ff::fuse_weights(fc).entries().empty());
   EXPECT_TRUE(same(fc->weight, before));
-  EXPECT_FALSE(is_stub(fc->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*fc->weight_quantizer()));
 }
 
 // Two layers with one weight.
@@ -109,13 +104,13 @@ TEST(FuseWeights, TiedWeightsAreWrittenOnce) {
   const torch::Tensor before = model.a->weight.detach().clone();
   ff::nn::FusedParameters fused = ff::fuse_weights(model);
   ASSERT_EQ(fused.entries().size(), 1U);
-  EXPECT_TRUE(is_stub(model.a->weight_quantizer()));
-  EXPECT_TRUE(is_stub(model.b->weight_quantizer()));
+  EXPECT_TRUE(ff::nn::is_stub(*model.a->weight_quantizer()));
+  EXPECT_TRUE(ff::nn::is_stub(*model.b->weight_quantizer()));
   EXPECT_TRUE(same(model.b->weight, DynamicLinearQuantizer(3)(before).dequantize()));
   fused.restore();
   EXPECT_TRUE(same(model.b->weight, before));
-  EXPECT_FALSE(is_stub(model.a->weight_quantizer()));
-  EXPECT_FALSE(is_stub(model.b->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*model.a->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*model.b->weight_quantizer()));
 }
 
 TEST(FuseWeights, TiedWeightsOnDifferentGrids) {
@@ -129,7 +124,7 @@ TEST(FuseWeights, TiedWeightsOnDifferentGrids) {
       "weight, which stands in both modules, different values",
       ff::fuse_weights(model));
   EXPECT_TRUE(same(model.a->weight, before)) << "nothing has changed";
-  EXPECT_FALSE(is_stub(model.a->weight_quantizer()));
+  EXPECT_FALSE(ff::nn::is_stub(*model.a->weight_quantizer()));
 }
 
 TEST(FuseWeights, UninitializedQuantizersAreErrors) {

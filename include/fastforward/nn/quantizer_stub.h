@@ -34,4 +34,9 @@ class FF_API QuantizerStubImpl : public CloneableQuantizer<QuantizerStubImpl> {
 /// Holder of QuantizerStubImpl.
 TORCH_MODULE(QuantizerStub);
 
+/// True if `module` is a place without a quantizer.
+inline bool is_stub(const torch::nn::Module& module) {
+  return dynamic_cast<const QuantizerStubImpl*>(&module) != nullptr;
+}
+
 }  // namespace ff::nn

@@ -3,13 +3,8 @@
 #include <c10/util/Exception.h>
 
 #include "fastforward/nn/quantizer_stub.h"
-#include "fastforward/tensor/quantized_tensor.h"
 
 namespace ff::nn::functional {
-
-at::Tensor plain(const at::Tensor& tensor) {
-  return is_quantized(tensor) ? ff::dequantize(tensor) : tensor;
-}
 
 bool is_strict(const FunctionalOptions& options) {
   return options.strict.value_or(strict_quantization());
@@ -30,8 +25,7 @@ at::Tensor finish(const char* function, const at::Tensor& output, const Function
   const Quantizer& quantizer = options.output_quantizer;
   const bool empty = quantizer.is_empty();
   if (!empty) {
-    const bool stub = dynamic_cast<const QuantizerStubImpl*>(quantizer.get()) != nullptr;
-    result = quantizer.ptr()->forward(stub ? output : plain(output));
+    result = quantizer.ptr()->forward(is_stub(*quantizer) ? output : plain(output));
   }
   TORCH_CHECK_TYPE(!strict || is_quantized(result), "strict quantization: the output of ", function,
                    ", of shape ", result.sizes(), ", is a plain tensor: ",

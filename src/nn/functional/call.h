@@ -6,6 +6,7 @@
 
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/nn/functional/options.h"
+#include "tensor/plain.h"
 
 namespace ff::nn::functional {
 
@@ -14,9 +15,6 @@ struct Operand {
   const char* name;
   const at::Tensor& tensor;
 };
-
-/// The value of a tensor that may be quantized or undefined.
-at::Tensor plain(const at::Tensor& tensor);
 
 /// True if `options` or else the thread asks for strict quantization.
 bool is_strict(const FunctionalOptions& options);
