@@ -66,7 +66,7 @@ std::ostream& operator<<(std::ostream& stream, const MPathCollection& collection
     width = std::max(width, match.name.size());
   for (const Match& match : collection) {
     stream << match.name << std::string(width - match.name.size() + 2, ' ')
-           << ModuleNode(*match.module).class_name() << "\n";
+           << detail::class_name_of(*match.module) << "\n";
   }
   return stream;
 }

@@ -1,4 +1,5 @@
 #include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <set>
@@ -153,13 +154,10 @@ void check_classes(const Selector& selector, const Node& root) {
   for (const std::string& name : names) {
     const bool occurs = std::any_of(nodes.begin(), nodes.end(),
                                     [&](const NodePtr& node) { return node->is_a(name); });
-    std::string all;
-    for (const std::string& one : present)
-      all += (all.empty() ? "" : ", ") + one;
     TORCH_CHECK_VALUE(occurs, "mpath: '", selector.str(), "' names the class ", name,
                       ", which is neither registered (register_class) nor the class of a module "
                       "in the model, which has ",
-                      all.empty() ? "none" : all, ".");
+                      present.empty() ? "none" : c10::Join(", ", present), ".");
   }
 }
 

@@ -41,6 +41,10 @@ std::string plain_class_name(const std::string& name) {
   return plain;
 }
 
+std::string class_name_of(const torch::nn::Module& module) {
+  return plain_class_name(c10::demangle(typeid(module).name()));
+}
+
 bool is_known_class(const std::string& name) {
   const std::scoped_lock lock(classes().mutex);
   return classes().tests.count(plain_class_name(name)) != 0;
@@ -70,7 +74,7 @@ std::vector<std::pair<std::string, NodePtr>> ModuleNode::children() const {
 }
 
 std::string ModuleNode::class_name() const {
-  return detail::plain_class_name(c10::demangle(typeid(*module_).name()));
+  return detail::class_name_of(*module_);
 }
 
 bool ModuleNode::is_a(const std::string& name) const {

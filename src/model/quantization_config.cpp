@@ -13,10 +13,6 @@ namespace {
 
 using mpath::Match;
 
-bool is_stub(const Match& match) {
-  return dynamic_cast<const nn::QuantizerStubImpl*>(match.module.get()) != nullptr;
-}
-
 void write_places(std::ostream& stream, const char* what, const std::vector<std::string>& places) {
   for (const std::string& place : places)
     stream << "    " << what << place << "\n";
@@ -47,7 +43,7 @@ ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
     ConfigReport::Rule line{rules_[i].selector.str(), {}, {}, {}};
     for (const Match& match : found[i]) {
       const bool wins = winner.at(match.module.get()) == i;
-      const bool is_kept = policy == OverwritePolicy::kSkip && !is_stub(match);
+      const bool is_kept = policy == OverwritePolicy::kSkip && !nn::is_stub(*match.module);
       (is_kept ? line.skipped : wins ? line.filled : line.overridden).push_back(match.name);
     }
     if (line.matches_nothing())
@@ -60,16 +56,13 @@ ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
   for (const Match& match : all) {
     if (winner.count(match.module.get()) != 0)
       chosen.push_back(match);
-    else if (is_stub(match))
+    else if (nn::is_stub(*match.module))
       report.left.push_back(match.name);
   }
-  std::unordered_map<std::string, const torch::nn::Module*> module_at;
-  for (const Match& match : chosen)
-    module_at.emplace(match.name, match.module.get());
   QuantizerCollection(mpath::MPathCollection(*model, chosen))
       .initialize(
           [&](const std::string& path, const nn::QuantizerImpl& present) {
-            return rules_[winner.at(module_at.at(path))].factory(path, present);
+            return rules_[winner.at(&present)].factory(path, present);
           },
           policy);
   return report;

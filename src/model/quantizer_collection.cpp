@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "fastforward/model/summary.h"
+#include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/nn/replace_quantizer.h"
 
@@ -28,13 +29,8 @@ std::vector<Match> quantizers_among(const mpath::MPathCollection& matches) {
   return result;
 }
 
-bool is_stub(const nn::QuantizerImpl& quantizer) {
-  return dynamic_cast<const nn::QuantizerStubImpl*>(&quantizer) != nullptr;
-}
-
 void check_still_there(const Match& match) {
-  const auto children = match.parent->named_children();
-  const auto* child = children.find(match.key);
+  const auto* child = nn::detail::ModuleState::find_child(*match.parent, match.key);
   TORCH_CHECK_VALUE(child != nullptr && *child == match.module, "QuantizerCollection: '",
                     match.name,
                     "' has been replaced since it was found; call find_quantizers() "
@@ -43,10 +39,10 @@ void check_still_there(const Match& match) {
 
 // Whether there is to be a new quantizer.
 bool is_to_be_made(const Match& match, OverwritePolicy policy) {
-  if (is_stub(quantizer_of(match)))
+  if (nn::is_stub(*match.module))
     return true;
   TORCH_CHECK_VALUE(policy != OverwritePolicy::kError, "QuantizerCollection: '", match.name,
-                    "' has a ", mpath::ModuleNode(*match.module).class_name(),
+                    "' has a ", mpath::detail::class_name_of(*match.module),
                     " already; give OverwritePolicy::kOverwrite to replace it, or kSkip to keep "
                     "it.");
   return policy == OverwritePolicy::kOverwrite;

@@ -1,6 +1,7 @@
 #include "fastforward/model/summary.h"
 
 #include <ATen/TensorOperators.h>
+#include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <array>
@@ -37,8 +38,8 @@ QuantizerSummary summary_of(const std::string& name, const nn::QuantizerImpl& qu
   QuantizerSummary line;
   line.name = name;
   line.tags = special_tags(quantizer.metadata());
-  line.type = mpath::ModuleNode(const_cast<nn::QuantizerImpl&>(quantizer)).class_name();
-  line.initialized = dynamic_cast<const nn::QuantizerStubImpl*>(&quantizer) == nullptr;
+  line.type = mpath::detail::class_name_of(quantizer);
+  line.initialized = !nn::is_stub(quantizer);
   if (const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(&quantizer)) {
     line.num_bits = linear->options.num_bits();
   } else if (const auto* dynamic =
@@ -70,11 +71,8 @@ std::string text_of(const QuantizerSummary& line) {
 }
 
 Row row_of(const QuantizerSummary& line) {
-  std::string tags;
-  for (const std::string& tag : line.tags)
-    tags.append(tags.empty() ? "" : ", ").append(tag);
   return {line.name,
-          tags,
+          c10::Join(", ", line.tags),
           line.type,
           line.num_bits.has_value() ? std::to_string(*line.num_bits) : "-",
           line.granularity.value_or("-"),

@@ -103,6 +103,9 @@ namespace detail {
 /// The name as [cls:...] compares it: "torch.nn.LinearImpl" gives "Linear".
 FF_API std::string plain_class_name(const std::string& name);
 
+/// The class of a module in that form.
+FF_API std::string class_name_of(const torch::nn::Module& module);
+
 /// True if there is a test for classes derived from `name`.
 FF_API bool is_known_class(const std::string& name);
 
