@@ -10,15 +10,24 @@ namespace {
 using Step = Selector::Step;
 using Kind = Step::Kind;
 
+// Only a bracket or a '~' may follow another fragment: a name that does is negated twice.
+std::string text_of(const std::vector<FragmentPtr>& fragments) {
+  std::string text;
+  for (const FragmentPtr& fragment : fragments) {
+    const std::string one = fragment->str();
+    const bool may_follow = !one.empty() && (one.front() == '[' || one.front() == '~');
+    text.append(text.empty() || may_follow ? "" : "~~").append(one);
+  }
+  return text;
+}
+
 std::string text_of(const Step& step) {
   std::string text;
   switch (step.kind) {
     case Kind::kAnyDepth:
       return "**";
     case Kind::kLevel:
-      for (const FragmentPtr& fragment : step.fragments)
-        text += fragment->str();
-      return text;
+      return text_of(step.fragments);
     case Kind::kOneOf:
       for (const Selector& selector : step.selectors)
         text.append(text.empty() ? "" : ", ").append(selector.str());

@@ -8,6 +8,8 @@ namespace ff::mpath {
 
 ClassFragment::ClassFragment(const std::string& name) : name_(detail::plain_class_name(name)) {
   TORCH_CHECK_VALUE(!name_.empty(), "the class is missing, like [cls:Linear].");
+  TORCH_CHECK_VALUE(name_.find('\\') == std::string::npos, "'", name_,
+                    "' is no class: its name has a backslash.");
 }
 
 bool ClassFragment::matches(const std::string&, const Node& node) const {

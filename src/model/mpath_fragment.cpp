@@ -58,8 +58,11 @@ class TagFragment final : public Fragment {
  public:
   explicit TagFragment(std::vector<nn::Tag> tags) : tags_(std::move(tags)) {
     TORCH_CHECK_VALUE(!tags_.empty(), "a tag is missing, like [qtag:parameter/weight].");
-    for (const nn::Tag& tag : tags_)
+    for (const nn::Tag& tag : tags_) {
       TORCH_CHECK_VALUE(!tag.str().empty(), "a tag is empty; give one like parameter/weight.");
+      TORCH_CHECK_VALUE(tag.str().find_first_of(", \t\n\r\\") == std::string::npos, "'", tag.str(),
+                        "' cannot stand in a query: tags there have no space, comma or backslash.");
+    }
   }
   bool matches(const std::string&, const Node& node) const override {
     for (const nn::Tag& tag : tags_) {

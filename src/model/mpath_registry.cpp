@@ -7,20 +7,10 @@
 #include <map>
 #include <mutex>
 
+#include "model/mpath_text.h"
+
 namespace ff::mpath {
 namespace {
-
-std::string trimmed(const std::string& text) {
-  const char* const kSpace = " \t\n\r";
-  const size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos)
-    return "";
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-FragmentPtr class_from(const std::string& text) {
-  return class_is(trimmed(text));
-}
 
 FragmentPtr tags_from(const std::string& text) {
   std::vector<nn::Tag> tags;
@@ -34,7 +24,7 @@ FragmentPtr tags_from(const std::string& text) {
 
 struct Factories {
   std::mutex mutex;
-  std::map<std::string, FragmentFactory> by_tag = {{"cls", class_from}, {"class", class_from},
+  std::map<std::string, FragmentFactory> by_tag = {{"cls", class_is},   {"class", class_is},
                                                    {"re", name_fits},   {"regex", name_fits},
                                                    {"qtag", tags_from}, {"quantizer", tags_from}};
 };

@@ -12,6 +12,15 @@ inline bool is_name_character(char c) {
          (byte >= 'A' && byte <= 'Z') || byte == '_' || byte == '-' || byte >= 0x80;
 }
 
+/// The text without spaces at its ends.
+inline std::string trimmed(const std::string& text) {
+  const char* const kSpace = " \t\n\r";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string::npos)
+    return "";
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
 /// True if a name needs no quotes.
 inline bool is_plain_name(const std::string& name) {
   for (const char c : name) {

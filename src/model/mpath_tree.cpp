@@ -7,6 +7,7 @@
 
 #include "fastforward/nn/quantizer.h"
 #include "model/mpath_classes.h"
+#include "model/mpath_text.h"
 
 namespace ff::mpath {
 namespace {
@@ -33,11 +34,16 @@ std::string plain_class_name(const std::string& name) {
   std::string plain;
   for (const char c : name)
     plain += c == '.' ? std::string("::") : std::string(1, c);
-  for (const char* prefix : {"torch::nn::", "ff::nn::", "fastforward::nn::"})
-    plain = without_prefix(plain, prefix);
-  constexpr size_t kImpl = 4;
-  if (plain.size() > kImpl && plain.compare(plain.size() - kImpl, kImpl, "Impl") == 0)
-    plain.resize(plain.size() - kImpl);
+  // Until nothing changes: what is left of a name must be plain itself, so that it parses back.
+  for (std::string before; before != plain;) {
+    before = plain;
+    plain = trimmed(plain);
+    for (const char* prefix : {"torch::nn::", "ff::nn::", "fastforward::nn::"})
+      plain = without_prefix(plain, prefix);
+    constexpr size_t kImpl = 4;
+    if (plain.size() > kImpl && plain.compare(plain.size() - kImpl, kImpl, "Impl") == 0)
+      plain.resize(plain.size() - kImpl);
+  }
   return plain;
 }
 

@@ -163,6 +163,14 @@ TEST(MPath, QueriesPrintBack) {
   }
   EXPECT_EQ(mpath::query(" /layers . 0 / [class: torch.nn.Linear ]~x/").str(),
             "layers/0/[cls:Linear]~x");
+  EXPECT_EQ(mpath::query("~[cls:Linear]~~x/a~~*").str(), "~[cls:Linear]~~x/a~~*");
+  // However often a name is dressed up.
+  for (const char* name : {"Linear Impl", "LinearImplImpl", "ff.nn.torch.nn.Linear",
+                           "torch::nn:: ff::nn::LinearImpl Impl"}) {
+    const std::string one = mpath::query("[cls:" + std::string(name) + "]").str();
+    EXPECT_EQ(one, "[cls:Linear]") << name;
+    EXPECT_EQ(mpath::query(one).str(), one);
+  }
 }
 
 struct Mistake {
@@ -204,6 +212,11 @@ TEST(MPath, MistakesAreShown) {
        "mpath: character 8: '(' is no regular expression of RE2: missing ): (.\n"
        "  **/[re:(]\n         ^"},
       {"[re:a\\]", "mpath: character 8: expected ']', but the query ends here"},
+      {"[cls:Linear\\Impl]",
+       "mpath: character 6: 'Linear\\' is no class: its name has a backslash."},
+      {"[qtag:a b]",
+       "mpath: character 7: 'a b' cannot stand in a query: tags there have no space, comma or "
+       "backslash."},
       {"[qtag:]", "mpath: character 7: a tag is empty; give one like parameter/weight."},
       {"[qtag:a,,b]", "mpath: character 7: a tag is empty"},
       {"\"a", "mpath: character 3: expected '\"', but the query ends here"},

@@ -43,11 +43,6 @@ mpath::FragmentPtr pick_level_fragment() {
   return pick(0, 2) == 0 ? mpath::negated(fragment) : fragment;
 }
 
-bool may_stand_later(const mpath::FragmentPtr& fragment) {
-  const char first = fragment->str().front();
-  return first == '[' || first == '~';
-}
-
 mpath::Selector pick_selector(int64_t depth) {
   std::vector<Step> steps;
   for (int64_t n = pick(1, 3); n > 0; --n) {
@@ -56,11 +51,8 @@ mpath::Selector pick_selector(int64_t depth) {
       steps.push_back({Kind::kAnyDepth, {}, {}});
     } else if (kind < 3) {
       Step step{Kind::kLevel, {pick_level_fragment()}, {}};
-      for (int64_t more = pick(0, 2); more > 0; --more) {
-        mpath::FragmentPtr fragment = pick_level_fragment();
-        if (may_stand_later(fragment))
-          step.fragments.push_back(fragment);
-      }
+      for (int64_t more = pick(0, 2); more > 0; --more)
+        step.fragments.push_back(pick_level_fragment());
       steps.push_back(step);
     } else {
       Step step{Kind::kOneOf, {}, {}};
