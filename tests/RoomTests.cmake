@@ -107,15 +107,20 @@ function(ff_use_internals name)
   target_link_libraries(${name} PRIVATE $<LINK_ONLY:LibTorch::OpenMP> $<LINK_ONLY:hwy::hwy>)
 endfunction()
 
-# ff_fuzz_program(<noun> PARTS <part>... [LIBRARIES <library>...] [INPUTS <folder>])
+# ff_fuzz_program(<noun> [PARTS <part>...] [LIBRARIES <library>...] [INPUTS <folder>])
 #
 # Makes <noun>_fuzz of fuzz/<noun>_fuzz.cpp and runs it for up to 10 s without libFuzzer, which GCC
-# lacks, as test fuzz.<noun>. PARTS are those of ff_use_internals; they do without LibTorch.
+# lacks, as test fuzz.<noun>. PARTS are those of ff_use_internals; they do without LibTorch. Without
+# PARTS it is linked with the library.
 function(ff_fuzz_program noun)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "INPUTS" "PARTS;LIBRARIES")
   set(name ${noun}_fuzz)
   add_executable(${name} fuzz/${noun}_fuzz.cpp fuzz/standalone.cpp)
-  ff_use_internals(${name} ${arg_PARTS})
+  if(arg_PARTS)
+    ff_use_internals(${name} ${arg_PARTS})
+  else()
+    target_link_libraries(${name} PRIVATE fastforward::fastforward LibTorch::LibTorch)
+  endif()
   target_link_libraries(${name} PRIVATE ff_flags ${arg_LIBRARIES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests")
   # Their first comments have command lines that end in backslashes.

@@ -9,6 +9,7 @@ namespace {
   register_structural();
   register_pieces();
   register_cat();
+  register_dropout();
   register_max_pool();
   return true;
 }();

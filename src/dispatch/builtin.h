@@ -7,6 +7,7 @@ void register_conversions();  // dequantize, detach, clone, to, contiguous, size
 void register_structural();   // view, permute, slice, expand, ...
 void register_pieces();       // split, chunk, unbind
 void register_cat();          // cat, stack
+void register_dropout();      // dropout in eval mode
 void register_max_pool();     // max_pool1d, 2d, 3d
 
 }  // namespace ff::dispatch

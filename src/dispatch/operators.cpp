@@ -1,6 +1,7 @@
 #include "fastforward/dispatch/operators.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <unordered_map>
 
 #include "dispatch/registry.h"
+#include "tensor/quantized_tensor_impl.h"
 
 namespace ff::dispatch {
 namespace {
@@ -130,6 +132,19 @@ std::shared_ptr<const Implementation> find_implementation(const c10::OperatorNam
       refusals->push_back({implementation->name, std::move(*refusal)});
   }
   return nullptr;
+}
+
+std::optional<c10::IValue> try_operator(const std::string& operator_name,
+                                        std::vector<c10::IValue> arguments) {
+  const auto op = c10::Dispatcher::singleton().findSchema(parse_name(operator_name));
+  TORCH_INTERNAL_ASSERT(op.has_value(), "LibTorch has no operator ", operator_name);
+  const auto implementation =
+      find_implementation(op->operator_name(), OperatorCall(op->schema(), arguments), nullptr);
+  if (implementation == nullptr)
+    return std::nullopt;
+  torch::jit::Stack stack = std::move(arguments);
+  implementation->kernel.callBoxed(*op, c10::DispatchKeySet(kQuantizedKey), &stack);
+  return std::move(stack.back());
 }
 
 std::vector<Refusal> why_not(const std::string& operator_name,

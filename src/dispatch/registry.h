@@ -3,6 +3,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,5 +28,10 @@ c10::OperatorName parse_name(const std::string& name);
 std::shared_ptr<const Implementation> find_implementation(const c10::OperatorName& op,
                                                           const OperatorCall& call,
                                                           std::vector<Refusal>* refusals);
+
+/// The result of the first implementation of `operator_name` that takes these arguments; nothing if
+/// none does.
+std::optional<c10::IValue> try_operator(const std::string& operator_name,
+                                        std::vector<c10::IValue> arguments);
 
 }  // namespace ff::dispatch

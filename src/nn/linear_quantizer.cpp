@@ -32,6 +32,31 @@ void assign(at::Tensor& parameter, const at::Tensor& values) {
   }
 }
 
+// Throws unless what an archive has fits the options. LibTorch takes tensors of any shape, and
+// ignores those that the module does not have.
+void check_state(torch::serialize::InputArchive& archive, const LinearQuantizerOptions& options,
+                 bool has_offset) {
+  at::Tensor scale, offset;
+  const bool state_has_offset = archive.try_read("offset", offset);
+  TORCH_CHECK_VALUE(archive.try_read("scale", scale),
+                    "the saved state has no scale; it is not that of a LinearQuantizer.");
+  TORCH_CHECK_VALUE(state_has_offset == has_offset, "the saved state has ",
+                    state_has_offset ? "an" : "no", " offset, but this quantizer has ",
+                    has_offset ? "one" : "none",
+                    "; give it the options symmetric and allow_one_sided that the saved one had.");
+  TORCH_CHECK_VALUE(
+      scale.dim() == 1 && (scale.numel() <= 1 || !options.granularity().is_per_tensor()),
+      "the saved scale has shape ", scale.sizes(), ", but ", options.granularity(),
+      options.granularity().is_per_tensor() ? " needs [1]" : " needs one axis",
+      "; give this quantizer the granularity that the saved one had.");
+  check::scale_values("the saved state", scale);
+  if (!has_offset)
+    return;
+  TORCH_CHECK_VALUE(offset.sizes() == scale.sizes(), "the saved offset has shape ", offset.sizes(),
+                    ", but the saved scale has ", scale.sizes(), "; expected the same.");
+  check::finite_values("the saved state", "offset", offset);
+}
+
 }  // namespace
 
 LinearQuantizerImpl::LinearQuantizerImpl(LinearQuantizerOptions options_)
@@ -139,6 +164,14 @@ std::function<at::Tensor(const at::Tensor&)> LinearQuantizerImpl::operator_for_r
   return AffineQuantizationFunction::bind(parameters.scale, parameters.offset,
                                           options.granularity(), options.num_bits(),
                                           options.quantized_dtype());
+}
+
+void LinearQuantizerImpl::load(torch::serialize::InputArchive& archive) {
+  with_location([this] { return describe(); },
+                [&] {
+                  check_state(archive, options, offset.defined());
+                  CloneableQuantizer::load(archive);
+                });
 }
 
 std::string LinearQuantizerImpl::extra_repr() const {

@@ -4,6 +4,7 @@
 
 #include <unordered_set>
 
+#include "fastforward/nn/quantized_module.h"
 #include "fastforward/nn/quantizer_stub.h"
 
 namespace ff::nn {
@@ -11,15 +12,19 @@ namespace ff::nn {
 std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module, bool skip_stubs) {
   std::vector<NamedQuantizer> found;
   std::unordered_set<const QuantizerImpl*> seen;
+  std::unordered_set<const QuantizedModule*> paths_seen;
   const auto visit = [&](const std::string& path,
                          const std::shared_ptr<torch::nn::Module>& candidate) {
+    if (auto* quantized = dynamic_cast<QuantizedModule*>(candidate.get());
+        quantized != nullptr && paths_seen.insert(quantized).second)
+      quantized->set_path(path);
     auto quantizer = std::dynamic_pointer_cast<QuantizerImpl>(candidate);
     if (quantizer == nullptr || !seen.insert(quantizer.get()).second)
       return;
-    if (skip_stubs && dynamic_cast<const QuantizerStubImpl*>(quantizer.get()) != nullptr)
-      return;
     if (!path.empty())
       quantizer->set_path(path);
+    if (skip_stubs && dynamic_cast<const QuantizerStubImpl*>(quantizer.get()) != nullptr)
+      return;
     found.emplace_back(path, std::move(quantizer));
   };
   // A module that is no quantizer need not be owned by a shared_ptr itself.

@@ -1,8 +1,6 @@
 #include "fastforward/nn/quantizer.h"
 
-#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
-#include <torch/nn/cloneable.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,58 +10,8 @@
 #include "core/error.h"
 #include "fastforward/core/type_name.h"
 
-// torch::nn::Module lets only its Cloneable reach what a clone needs. This is one of ours.
-template <>
-class torch::nn::Cloneable<ff::nn::detail::ClonedState> {
- public:
-  static void clear(Module& module) {
-    module.parameters_.clear();
-    module.buffers_.clear();
-    module.children_.clear();
-  }
-
-  static void fill(Module& copy, const Module& original, const std::optional<Device>& device) {
-    const NoGradGuard no_grad;
-    fill_tensors(copy.parameters_, original.parameters_, device, "parameter");
-    fill_tensors(copy.buffers_, original.buffers_, device, "buffer");
-    check_count(copy.children_.size(), original.children_.size(), "child module");
-    for (const auto& child : original.children_)
-      copy.children_[child.key()]->clone_(*child.value(), device);
-  }
-
- private:
-  using Tensors = OrderedDict<std::string, Tensor>;
-
-  static void check_count(size_t got, size_t expected, const char* what) {
-    TORCH_CHECK(got == expected, "clone: reset() registered ", got, " ", what,
-                "s, but the original has ", expected, "; register each ", what,
-                " in reset(), not in the constructor.");
-  }
-
-  static void fill_tensors(Tensors& copies, const Tensors& originals,
-                           const std::optional<Device>& device, const char* what) {
-    check_count(copies.size(), originals.size(), what);
-    for (const auto& original : originals) {
-      const Tensor& tensor = original.value();
-      const bool moves = device.has_value() && tensor.device() != *device;
-      Tensor& copy = copies[original.key()];
-      copy.set_data(moves ? tensor.to(*device) : tensor.clone());
-      copy.set_requires_grad(tensor.requires_grad());
-    }
-  }
-};
-
 namespace ff::nn {
 namespace detail {
-
-void ClonedState::clear(torch::nn::Module& copy) {
-  torch::nn::Cloneable<ClonedState>::clear(copy);
-}
-
-void ClonedState::fill(torch::nn::Module& copy, const torch::nn::Module& original,
-                       const std::optional<torch::Device>& device) {
-  torch::nn::Cloneable<ClonedState>::fill(copy, original, device);
-}
 
 void check_not_sliced(const QuantizerImpl& quantizer, const std::type_info& copied) {
   TORCH_CHECK_TYPE(typeid(quantizer) == copied, "clone: ", quantizer.describe(),

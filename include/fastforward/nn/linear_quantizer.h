@@ -92,6 +92,12 @@ class FF_API LinearQuantizerImpl : public CloneableQuantizer<LinearQuantizerImpl
   std::function<at::Tensor(const at::Tensor&)> operator_for_range(
       const at::Tensor& min, const at::Tensor& max, c10::IntArrayRef data_shape) const override;
 
+  /// Reads scale and offset, of any number of tiles, from what torch::save wrote. Throws
+  /// c10::ValueError if they do not fit the options: more than one value per tensor, an offset
+  /// where this quantizer has none or the other way round, another number of offsets than of
+  /// scales, and values that no range gives; then the parameters stay.
+  void load(torch::serialize::InputArchive& archive) override;
+
   /// The options.
   std::string extra_repr() const override;
 

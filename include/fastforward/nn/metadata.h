@@ -49,6 +49,10 @@ class FF_API QuantizerMetadata {
     return attributes_;
   }
 
+  /// True if it has no tags, no shape and no attributes.
+  bool is_empty() const {
+    return tags_.empty() && !shape_.has_value() && attributes_.empty();
+  }
   /// True if `other` has all tags of this, and the same shape (where this has one) and attributes.
   /// It may have more.
   bool is_extension(const QuantizerMetadata& other) const;

@@ -48,7 +48,8 @@ using NamedQuantizer = std::pair<std::string, std::shared_ptr<QuantizerImpl>>;
 /// Returns every quantizer in `module`, itself included, once each, by path, in the order of
 /// registration.
 ///
-/// Stubs are left out unless `skip_stubs` is false. Sets each quantizer's path(), for messages.
+/// Stubs are left out unless `skip_stubs` is false. Sets the path() of each quantizer, stubs
+/// included, and of each QuantizedModule, for messages.
 /// Throws c10::ValueError if `module` is a quantizer that no shared_ptr owns; TORCH_MODULE holders
 /// do. Source: FastForward's named_quantizers.
 FF_API std::vector<NamedQuantizer> named_quantizers(const ModuleRef& module,

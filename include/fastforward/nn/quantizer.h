@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "fastforward/core/api.h"
 #include "fastforward/nn/metadata.h"
+#include "fastforward/nn/module_state.h"
 #include "fastforward/nn/override.h"
 
 namespace ff::nn {
@@ -75,19 +77,25 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   std::string path_;
 };
 
-/// Any quantizer, by reference.
-TORCH_MODULE(Quantizer);
+/// Any quantizer, by reference. Holders of quantizers and shared_ptrs to them convert to it.
+class Quantizer : public torch::nn::ModuleHolder<QuantizerImpl> {
+ public:
+  /// The type that it holds, as for holders made by TORCH_MODULE.
+  using Impl = QuantizerImpl;
+
+  /// Holds nothing.
+  Quantizer(std::nullptr_t empty = nullptr) : ModuleHolder(empty) {}
+  /// Holds what `pointer` owns.
+  template <std::derived_from<QuantizerImpl> Held>
+  Quantizer(std::shared_ptr<Held> pointer)
+      : ModuleHolder(std::shared_ptr<QuantizerImpl>(std::move(pointer))) {}
+  /// Holds what `holder` holds, nothing if that is empty.
+  template <std::derived_from<QuantizerImpl> Held>
+  Quantizer(const torch::nn::ModuleHolder<Held>& holder)
+      : Quantizer(holder.is_empty() ? nullptr : holder.ptr()) {}
+};
 
 namespace detail {
-
-/// The parts of torch::nn::Module::clone that need its private members (docs/libtorch.md).
-struct FF_API ClonedState {
-  /// Forgets what is registered in `copy`, so that reset() can register it anew.
-  static void clear(torch::nn::Module& copy);
-  /// Copies parameters, buffers and children of any shape from `original` into `copy`.
-  static void fill(torch::nn::Module& copy, const torch::nn::Module& original,
-                   const std::optional<torch::Device>& device);
-};
 
 /// Throws c10::TypeError unless `quantizer` is an object of type `copied`, so that a copy of that
 /// type is all of it.
@@ -119,9 +127,9 @@ class CloneableQuantizer : public QuantizerImpl {
       const std::optional<torch::Device>& device = std::nullopt) const override {
     detail::check_not_sliced(*this, typeid(Derived));
     auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
-    detail::ClonedState::clear(*copy);
+    detail::ModuleState::clear(*copy);
     copy->reset();
-    detail::ClonedState::fill(*copy, *this, device);
+    detail::ModuleState::fill(*copy, *this, device);
     return copy;
   }
 

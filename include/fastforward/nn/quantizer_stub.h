@@ -22,6 +22,11 @@ class FF_API QuantizerStubImpl : public CloneableQuantizer<QuantizerStubImpl> {
   at::Tensor quantize(const at::Tensor& data) override {
     return data;
   }
+  /// False: there is nothing to save, so a state with stubs is that of the plain model, and the
+  /// other way round.
+  bool is_serializable() const override {
+    return false;
+  }
   /// The metadata.
   std::string extra_repr() const override;
 };

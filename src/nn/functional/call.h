@@ -1,0 +1,48 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <initializer_list>
+
+#include "fastforward/dispatch/strict.h"
+#include "fastforward/nn/functional/options.h"
+
+namespace ff::nn::functional {
+
+/// A tensor that must be quantized in strict mode. Undefined ones are absent.
+struct Operand {
+  const char* name;
+  const at::Tensor& tensor;
+};
+
+/// The value of a tensor that may be quantized or undefined.
+at::Tensor plain(const at::Tensor& tensor);
+
+/// True if `options` or else the thread asks for strict quantization.
+bool is_strict(const FunctionalOptions& options);
+
+/// Throws c10::TypeError for the first operand that is a plain tensor.
+void check_operands(const char* function, std::initializer_list<Operand> operands);
+
+/// The output quantizer's answer to `output`, checked in strict mode.
+at::Tensor finish(const char* function, const at::Tensor& output, const FunctionalOptions& options,
+                  bool strict);
+
+/// The one way of all functional forms: checks, computes, quantizes the output.
+///
+/// `compute` calls LibTorch with the tensors as they are. It runs outside of strict mode, so the
+/// boxed fallback hands each operator to a registered implementation, or dequantizes.
+template <typename Compute>
+at::Tensor call(const char* function, std::initializer_list<Operand> operands,
+                const FunctionalOptions& options, const Compute& compute) {
+  const bool strict = is_strict(options);
+  if (strict)
+    check_operands(function, operands);
+  const at::Tensor output = [&] {
+    const StrictGuard relaxed(false);
+    return compute();
+  }();
+  return finish(function, output, options, strict);
+}
+
+}  // namespace ff::nn::functional
