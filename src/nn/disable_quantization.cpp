@@ -13,16 +13,30 @@ struct PassOn {
   }
 };
 
-}  // namespace
+using Quantizers = std::vector<std::shared_ptr<nn::QuantizerImpl>>;
 
-DisableQuantization::DisableQuantization(const nn::ModuleRef& model) : relaxed_(false) {
-  for (const auto& [path, quantizer] : nn::named_quantizers(model)) {
-    handles_.push_back(quantizer->register_override(PassOn()));
-  }
+Quantizers quantizers_of(const nn::ModuleRef& model) {
+  Quantizers result;
+  for (const auto& [path, quantizer] : nn::named_quantizers(model))
+    result.push_back(quantizer);
+  return result;
 }
 
-EnableQuantization::EnableQuantization(const nn::ModuleRef& model) {
-  for (const auto& [path, quantizer] : nn::named_quantizers(model)) {
+}  // namespace
+
+DisableQuantization::DisableQuantization(const nn::ModuleRef& model)
+    : DisableQuantization(quantizers_of(model)) {}
+
+DisableQuantization::DisableQuantization(const Quantizers& quantizers) : relaxed_(false) {
+  for (const auto& quantizer : quantizers)
+    handles_.push_back(quantizer->register_override(PassOn()));
+}
+
+EnableQuantization::EnableQuantization(const nn::ModuleRef& model)
+    : EnableQuantization(quantizers_of(model)) {}
+
+EnableQuantization::EnableQuantization(const Quantizers& quantizers) {
+  for (const auto& quantizer : quantizers) {
     for (const auto& entry : *quantizer->overrides().entries()) {
       const PassOn* pass_on = entry->function.target<PassOn>();
       if (pass_on == nullptr)

@@ -230,7 +230,7 @@ TEST(QuantizedAttention, KeysAndValuesOfDifferentSizes) {
   {
     const torch::NoGradGuard no_grad;
     for (const auto& parameter : attention->named_parameters()) {
-      torch::Tensor& other = plain->named_parameters()[parameter.key()];
+      torch::Tensor other = plain->named_parameters()[parameter.key()];
       other.zero_();
       (other.dim() == 2 ? other.slice(1, 0, parameter->size(1)) : other).copy_(*parameter);
     }

@@ -76,6 +76,12 @@ class FF_API MPathCollection {
     return root_ == other.root_ && matches_ == other.matches_;
   }
 
+ protected:
+  /// The matches, for collections that change what they found.
+  std::vector<Match>& matches() {
+    return matches_;
+  }
+
  private:
   bool contains(const Match& match) const;
   void check_same_root(const MPathCollection& other, const char* operation) const;

@@ -22,6 +22,9 @@ class FF_API DisableQuantization {
  public:
   /// Turns the quantizers in `model` off.
   [[nodiscard]] explicit DisableQuantization(const nn::ModuleRef& model);
+  /// Turns these quantizers off.
+  [[nodiscard]] explicit DisableQuantization(
+      const std::vector<std::shared_ptr<nn::QuantizerImpl>>& quantizers);
   DisableQuantization(const DisableQuantization&) = delete;
   DisableQuantization& operator=(const DisableQuantization&) = delete;
 
@@ -37,6 +40,9 @@ class FF_API EnableQuantization {
  public:
   /// Turns the quantizers in `model` on.
   [[nodiscard]] explicit EnableQuantization(const nn::ModuleRef& model);
+  /// Turns these quantizers on.
+  [[nodiscard]] explicit EnableQuantization(
+      const std::vector<std::shared_ptr<nn::QuantizerImpl>>& quantizers);
   EnableQuantization(const EnableQuantization&) = delete;
   EnableQuantization& operator=(const EnableQuantization&) = delete;
   ~EnableQuantization();
