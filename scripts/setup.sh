@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   g++ cmake ninja-build ccache clang-format-14 python3-pip
-  libhwy-dev nlohmann-json3-dev libcli11-dev zlib1g-dev
+  libhwy-dev nlohmann-json3-dev libcli11-dev zlib1g-dev nettle-dev
   libgtest-dev librapidcheck-dev libre2-dev
   dataset-fashion-mnist
 )
