@@ -29,7 +29,7 @@ demo: setup ## Train, quantize and repair a network on Fashion-MNIST; EPOCHS=n
 	@scripts/build.sh release fashion_mnist
 	@build/release/bin/fashion_mnist $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
-models: ## Put real networks into the cache, for bench and test
+models: ## Put real networks and data into the cache (docs/models.md)
 	@scripts/models.sh
 
 bench: setup ## Time the library against its peers; writes build/bench.json
