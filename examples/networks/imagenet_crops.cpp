@@ -34,10 +34,10 @@ EfficientNetLite0 load_efficientnet_lite0(const std::filesystem::path& folder) {
   return network;
 }
 
-std::filesystem::path traced_efficientnet_lite0(bool any_size,
+std::filesystem::path traced_efficientnet_lite0(bool dynamic_padding,
                                                 const std::filesystem::path& folder) {
-  return model_file(
-      folder, any_size ? "efficientnet-lite0/traced_any_size.pt" : "efficientnet-lite0/traced.pt");
+  return model_file(folder, dynamic_padding ? "efficientnet-lite0/traced_dynamic_padding.pt"
+                                            : "efficientnet-lite0/traced.pt");
 }
 
 std::vector<torch::Tensor> batches(const torch::Tensor& images, int64_t size) {

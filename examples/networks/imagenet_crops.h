@@ -31,11 +31,11 @@ ImageNetCrops load_imagenet_crops(const std::filesystem::path& folder = models_f
 /// missing or do not fit.
 EfficientNetLite0 load_efficientnet_lite0(const std::filesystem::path& folder = models_folder());
 
-/// Returns the path of EfficientNet-Lite0 as TorchScript, traced in Python, for torch::jit::load.
-/// With `any_size` it computes its padding from the image's size, else it takes 224 x 224 pixels.
-/// Throws c10::ValueError if it is missing.
+/// Returns the path of EfficientNet-Lite0 as TorchScript, traced in Python for 224 x 224 pixels,
+/// for torch::jit::load. With `dynamic_padding` it is the file that computes its padding with
+/// operators on integers; the other one pads by constants. Throws c10::ValueError if it is missing.
 std::filesystem::path traced_efficientnet_lite0(
-    bool any_size = false, const std::filesystem::path& folder = models_folder());
+    bool dynamic_padding = false, const std::filesystem::path& folder = models_folder());
 
 /// Cuts uint8 images [N, 3, H, W] into batches as the network takes them, float32 (pixel - 127) /
 /// 128. The last one may be smaller.

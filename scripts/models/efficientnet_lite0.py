@@ -3,8 +3,9 @@
 
 WHEELS  folder that the wheel of efficientnet-lite-pytorch was unpacked in
 WEIGHTS the .pth file
-FOLDER  gets model.safetensors (parameters and buffers by name), traced.pt (TorchScript, 224 x 224
-        pixels) and traced_any_size.pt (TorchScript that computes its padding from the image's size)
+FOLDER  gets model.safetensors (parameters and buffers by name), and two TorchScript files for images
+        of 224 x 224 pixels: traced.pt, and traced_dynamic_padding.pt, which computes its padding
+        with operators on integers (Python rounds a part of it to constants, so the size is fixed)
 """
 
 import sys
@@ -18,7 +19,7 @@ PIXELS = 224
 
 
 def network(weights, image_size):
-    """The network in eval mode; an image_size of None pads by the size of each image."""
+    """The network in eval mode; an image_size of None computes the padding in its forward."""
     from efficientnet_lite_pytorch import EfficientNet
 
     model = EfficientNet.from_name("efficientnet-lite0", image_size=image_size)
@@ -28,7 +29,7 @@ def network(weights, image_size):
 
 def trace(model, path):
     with warnings.catch_warnings():
-        # Sizes become constants in Python's `if`; the padding is there for each size traced here.
+        # Sizes become constants in Python's `if` and math.ceil.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         traced = torch.jit.trace(model, torch.zeros(2, 3, PIXELS, PIXELS))
     torch.jit.save(traced, str(path))
@@ -42,7 +43,7 @@ def main():
     save_file({name: tensor.contiguous() for name, tensor in weights.items()},
               folder / "model.safetensors", metadata={"license": "Apache-2.0"})
     trace(network(weights, PIXELS), folder / "traced.pt")
-    trace(network(weights, None), folder / "traced_any_size.pt")
+    trace(network(weights, None), folder / "traced_dynamic_padding.pt")
 
 
 if __name__ == "__main__":

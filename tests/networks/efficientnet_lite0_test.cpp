@@ -39,6 +39,7 @@ TEST(EfficientNetLite0, OutputsHaveTheSizeDividedByTheStride) {
   for (const int64_t kernel : {3, 5}) {
     networks::InvertedResidual block(
         networks::InvertedResidualOptions(2, 3).kernel(kernel).stride(2));
+    block->eval();
     EXPECT_EQ(block(torch::zeros({1, 2, 8, 7})).sizes(), at::IntArrayRef({1, 3, 4, 4}));
     EXPECT_EQ(block(torch::zeros({1, 2, 1, 2})).sizes(), at::IntArrayRef({1, 3, 1, 1}));
   }
@@ -95,7 +96,7 @@ TEST(EfficientNetLite0, MissingFilesAreAnErrorThatSaysHowToGetThem) {
                networks::load_efficientnet_lite0(empty));
   EXPECT_ERROR(c10::ValueError, "crops.safetensors' is missing; run `make models`",
                networks::load_imagenet_crops(empty));
-  EXPECT_ERROR(c10::ValueError, "traced_any_size.pt' is missing; run `make models`",
+  EXPECT_ERROR(c10::ValueError, "traced_dynamic_padding.pt' is missing; run `make models`",
                networks::traced_efficientnet_lite0(true, empty));
 }
 
@@ -131,18 +132,9 @@ TEST(PublishedEfficientNetLite0, TheTracedFilesGiveTheSameLogits) {
   const networks::ImageNetCrops crops = networks::load_imagenet_crops();
   networks::EfficientNetLite0 network = networks::load_efficientnet_lite0();
   const torch::Tensor images = networks::batches(crops.images)[0];
-  for (const bool any_size : {false, true}) {
+  for (const bool dynamic_padding : {false, true}) {
     torch::jit::Module traced =
-        torch::jit::load(networks::traced_efficientnet_lite0(any_size).string());
+        torch::jit::load(networks::traced_efficientnet_lite0(dynamic_padding).string());
     EXPECT_LT(largest_difference(traced.forward({images}).toTensor(), network(images)), 2e-4);
   }
-}
-
-TEST(PublishedEfficientNetLite0, OneTracedFileTakesImagesOfAnySize) {
-  FF_SKIP_WITHOUT_MODELS("efficientnet-lite0");
-  const torch::NoGradGuard no_grad;
-  networks::EfficientNetLite0 network = networks::load_efficientnet_lite0();
-  torch::jit::Module traced = torch::jit::load(networks::traced_efficientnet_lite0(true).string());
-  const torch::Tensor image = torch::rand({1, 3, 256, 192}) * 2 - 1;
-  EXPECT_LT(largest_difference(traced.forward({image}).toTensor(), network(image)), 2e-4);
 }
