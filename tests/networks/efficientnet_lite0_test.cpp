@@ -1,10 +1,7 @@
 #include "networks/efficientnet_lite0.h"
 
 #include <gtest/gtest.h>
-#include <torch/script.h>
 
-#include "network_files.h"
-#include "networks/figures.h"
 #include "networks/imagenet_crops.h"
 #include "support/expect_error.h"
 
@@ -108,33 +105,4 @@ TEST(EfficientNetLite0, BatchesAreNormalisedImages) {
   EXPECT_TRUE(cut[0].equal(torch::ones({2, 3, 2, 2})));
   EXPECT_ERROR(c10::ValueError, "images are Float [5, 3, 2, 2]",
                networks::batches(images.to(torch::kFloat)));
-}
-
-TEST(PublishedEfficientNetLite0, GivesTheLogitsOfPython) {
-  FF_SKIP_WITHOUT_MODELS("efficientnet-lite0", "imagenet-crops-1");
-  const networks::ImageNetCrops crops = networks::load_imagenet_crops();
-  networks::EfficientNetLite0 network = networks::load_efficientnet_lite0();
-  const torch::Tensor logits = networks::classify(
-      [&](const torch::Tensor& images) { return network(images); }, crops.images);
-  const double difference = largest_difference(logits, crops.logits);
-  std::cout << "largest difference of logits to Python: " << difference << ", of values up to "
-            << crops.logits.abs().max().item<double>() << "\n";
-  // Sums of up to 1,280 products in other orders, 50 layers deep.
-  EXPECT_LT(difference, 2e-4);
-  EXPECT_EQ(networks::agreement(logits, crops.logits), 1.0);
-  // models.md: .890 on other crops of these photos; one crop of 200 is half a point.
-  EXPECT_NEAR(networks::top1(logits, crops.labels), 0.890, 0.02);
-}
-
-TEST(PublishedEfficientNetLite0, TheTracedFilesGiveTheSameLogits) {
-  FF_SKIP_WITHOUT_MODELS("efficientnet-lite0", "imagenet-crops-1");
-  const torch::NoGradGuard no_grad;
-  const networks::ImageNetCrops crops = networks::load_imagenet_crops();
-  networks::EfficientNetLite0 network = networks::load_efficientnet_lite0();
-  const torch::Tensor images = networks::batches(crops.images)[0];
-  for (const bool dynamic_padding : {false, true}) {
-    torch::jit::Module traced =
-        torch::jit::load(networks::traced_efficientnet_lite0(dynamic_padding).string());
-    EXPECT_LT(largest_difference(traced.forward({images}).toTensor(), network(images)), 2e-4);
-  }
 }

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "network_files.h"
-#include "networks/figures.h"
 #include "networks/sentences.h"
 #include "support/expect_error.h"
 
@@ -93,29 +91,4 @@ TEST(SentenceEncoder, BatchesHaveTheShortestTextsFirst) {
   EXPECT_TRUE(cut[0].mask.equal(torch::tensor({{1, 0}, {1, 1}}, torch::kLong)));
   EXPECT_TRUE(cut[0].rows.equal(torch::tensor({1, 2}, torch::kLong)));
   EXPECT_TRUE(cut[1].ids.equal(torch::tensor({{5, 6, 7}}, torch::kLong)));
-}
-
-TEST(PublishedMiniLM, GivesTheEmbeddingsOfPython) {
-  FF_SKIP_WITHOUT_MODELS("all-MiniLM-L6-v2", "wordnet-fortunes-1");
-  const networks::Sentences sentences = networks::load_sentences();
-  networks::SentenceEncoder encoder = networks::load_minilm();
-  const auto forward = [&](const torch::Tensor& ids, const torch::Tensor& mask) {
-    return encoder(ids, mask);
-  };
-  for (const networks::Texts& texts :
-       {sentences.definitions, sentences.words, sentences.fortunes}) {
-    const double difference =
-        largest_difference(networks::encode(forward, texts), texts.embeddings);
-    std::cout << "largest difference of embeddings to Python: " << difference << "\n";
-    // Values up to 0.3; sums of up to 1,536 products in other orders, 6 layers deep.
-    EXPECT_LT(difference, 2e-6);
-  }
-  const networks::EncoderFigures figures = networks::evaluate(forward, sentences);
-  std::cout << "R@1 " << figures.recall_at_1 << ", MRR " << figures.mean_reciprocal_rank
-            << ", 5-NN " << figures.nearest_neighbours << "\n";
-  // models.md: on other samples of the same texts.
-  EXPECT_NEAR(figures.recall_at_1, 0.476, 0.02);
-  EXPECT_NEAR(figures.mean_reciprocal_rank, 0.552, 0.02);
-  EXPECT_NEAR(figures.nearest_neighbours, 0.553, 0.02);
-  EXPECT_NEAR(figures.mean_cosine, 1.0, 1e-6);
 }
