@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= passive
 compat: export FF_TORCH_VERSION := $(or $(FF_TORCH_VERSION),2.7.1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo bench format check asan tsan compat clean
+.PHONY: help setup build test demo models bench format check asan tsan compat clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,9 @@ test: build ## Build and run all tests; ARGS="-R name" goes to ctest
 demo: setup ## Train, quantize and repair a network on Fashion-MNIST; EPOCHS=n
 	@scripts/build.sh release fashion_mnist
 	@build/release/bin/fashion_mnist $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
+
+models: ## Put real networks and data into the cache (docs/models.md)
+	@scripts/models.sh
 
 bench: setup ## Time the library against its peers; writes build/bench.json
 	@scripts/build.sh release ff_bench

@@ -21,6 +21,8 @@ std::vector<Benchmark> minmax(const Sizes& sizes);
 std::vector<Benchmark> mse_grid(const Sizes& sizes);
 /// What a call costs besides the work.
 std::vector<Benchmark> quantizer_call();
+/// Opening and reading a file of weights; nothing where `make models` was not run.
+std::vector<Benchmark> storage();
 /// Two threads against one.
 std::vector<Benchmark> threads(const Sizes& sizes);
 

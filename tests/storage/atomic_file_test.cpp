@@ -227,7 +227,7 @@ TEST_F(AtomicFile, IsOldOrNewAndWholeWhenTheWriterIsKilled) {
   RecordProperty("seed", std::to_string(seed));
   std::mt19937 generator(seed);
   int killed_halfway = 0;
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 200; ++round) {
     const std::size_t files_before = files_in_folder();
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
@@ -245,7 +245,7 @@ TEST_F(AtomicFile, IsOldOrNewAndWholeWhenTheWriterIsKilled) {
     ASSERT_EQ(found.size(), kSize) << "seed " << seed << ", round " << round;
     ASSERT_EQ(found, std::string(kSize, found[0])) << "seed " << seed << ", round " << round;
   }
-  std::cout << "killed while a temporary file was open: " << killed_halfway << " of 50\n";
+  std::cout << "killed while a temporary file was open: " << killed_halfway << " of 200\n";
   // A later write is not disturbed by what the killed ones left.
   write_text(path_, "new");
   EXPECT_EQ(content(path_), "new");
