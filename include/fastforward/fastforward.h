@@ -58,6 +58,7 @@
 #include "fastforward/range_setting/min_max.h"
 #include "fastforward/storage/atomic_file.h"
 #include "fastforward/storage/idx.h"
+#include "fastforward/storage/quantization_config.h"
 #include "fastforward/storage/quantized_model.h"
 #include "fastforward/storage/safetensors.h"
 #include "fastforward/storage/state.h"

@@ -65,10 +65,10 @@ class Reader {
     check(value->isString(), name, *value, "a text");
     return value->toStringRef();
   }
-  std::vector<int64_t> integers(const std::string& name) {
+  std::vector<int64_t> integers(const std::string& name, std::vector<int64_t> otherwise = {}) {
     const c10::IValue* value = find(name);
     if (value == nullptr)
-      return {};
+      return otherwise;
     check(value->isIntList(), name, *value, "a list of integers");
     return value->toIntVector();
   }
@@ -132,7 +132,7 @@ Granularity read_granularity(Reader& reader) {
   if (kind == "per_tensor")
     return PerTensor();
   if (kind == "per_channel")
-    return PerChannel(reader.integers("channel_axes"));
+    return PerChannel(reader.integers("channel_axes", PerChannel().axes));
   if (kind == "per_tile")
     return PerTile(reader.integers("tile"));
   TORCH_CHECK_VALUE(kind == "per_block", "the setting 'granularity' is \"", kind,

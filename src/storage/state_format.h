@@ -1,25 +1,18 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
+
+#include "storage/value_format.h"
 
 // No LibTorch here: the fuzzer builds this file alone. docs/storage.md describes the JSON.
 namespace ff::storage {
 
 /// The newest version of the JSON, which is written; all older ones are read.
 inline constexpr std::int64_t kStateVersion = 1;
-
-/// A setting or an attribute. What JSON cannot tell from another type it holds in an object with
-/// one key: {"floats": [1, 2]}, {"float": "nan"}.
-using StateValue =
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<bool>,
-                 std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
-using StateValues = std::map<std::string, StateValue>;
 
 /// A parameter or a buffer of the model.
 struct TensorRecord {

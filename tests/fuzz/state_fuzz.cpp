@@ -3,8 +3,8 @@
 //
 //   mkdir -p build/state_corpus
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Isrc -o build/state_fuzz \
-//     tests/fuzz/state_fuzz.cpp src/storage/state_format.cpp src/storage/manifest.cpp \
-//     src/core/json.cpp src/core/json_value.cpp
+//     tests/fuzz/state_fuzz.cpp src/storage/state_format.cpp src/storage/value_format.cpp \
+//     src/storage/manifest.cpp src/core/json.cpp src/core/json_value.cpp
 //   UBSAN_OPTIONS=halt_on_error=1 build/state_fuzz -max_len=4096 -max_total_time=300 \
 //     build/state_corpus tests/fuzz/corpus/state
 //
