@@ -4,6 +4,8 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +25,7 @@ struct Arguments {
   fs::path data = kFashionMnistFolder;
   fs::path json;
   fs::path cache;
+  fs::path rules = FF_EXAMPLE_RULES;
   int epochs = 8;
   int quantized_epochs = 2;
   uint64_t seed = 1;
@@ -45,24 +48,29 @@ void keep_memory() {
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return c == ' ' ? '-' : static_cast<char>(std::tolower(c));
+  });
+  return text;
+}
+
 // The float network, from the cache if it was trained before in the same way.
-Network float_network(const Arguments& arguments, const FashionMnist& data, Table& table) {
+Network float_network(const Arguments& arguments, const fs::path& models, const FashionMnist& data,
+                      Table& table) {
   torch::manual_seed(arguments.seed);
-  Network network(Bits{});
-  const fs::path file = arguments.cache / "models" /
-                        ("fashion_mnist-1-seed" + std::to_string(arguments.seed) + "-epochs" +
-                         std::to_string(arguments.epochs) + "-images" +
-                         std::to_string(data.train.labels.size(0)) + ".pt");
+  Network network;
+  const fs::path file = models / ("float-seed" + std::to_string(arguments.seed) + "-epochs" +
+                                  std::to_string(arguments.epochs) + "-images" +
+                                  std::to_string(data.train.labels.size(0)) + ".pt");
   const Stopwatch watch;
   if (fs::exists(file) && !arguments.retrain) {
     torch::load(network, file.string());
     std::cout << "float weights from " << file.string() << " (--retrain trains them again)\n";
   } else {
     train_float(network, data.train, {.title = "float", .epochs = arguments.epochs});
-    fs::create_directories(file.parent_path());
     ff::storage::write_file_atomically(file, [&](std::ostream& out) { torch::save(network, out); });
   }
-  const ff::DisableQuantization off(network);
   table.add("float", accuracy(network, data.test), watch.seconds());
   return network;
 }
@@ -89,48 +97,68 @@ std::shared_ptr<rs::RangeEstimator> mse_grid() {
       {.search_grid_generator = rs::uniform_search_grid(0.0, 1.0), .disable_quantization = true});
 }
 
-Network quantized(const Network& trained, const Dataset& data, Bits bits,
+// A copy of the float network with quantizers as the rules say, their ranges set.
+Network quantized(const Network& trained, const fs::path& rules, const Dataset& data,
                   const std::shared_ptr<rs::RangeEstimator>& estimator) {
-  Network network(bits);
-  copy_weights(trained, network);
+  Network network(std::dynamic_pointer_cast<NetworkImpl>(trained->clone()));
+  ff::load_quantization_config(rules).initialize(network);
   calibrate(network, data, estimator);
   return network;
+}
+
+// Saves the network and returns what is loaded into a fresh one, which must give the same scores,
+// bit for bit.
+Network saved_and_loaded(Network& network, const fs::path& folder, const Dataset& data) {
+  ff::save_quantized_model(network, folder);
+  Network loaded;
+  ff::load_quantized_model(loaded, folder);
+  TORCH_CHECK(torch::equal(scores(loaded, data), scores(network, data)),
+              "the network loaded from '", folder.string(),
+              "' gives other scores than the one that was saved");
+  return loaded;
 }
 
 void run(const Arguments& arguments) {
   FashionMnist data = load_fashion_mnist(arguments.data);
   data.train.images = data.train.images.slice(0, 0, arguments.images);
   data.train.labels = data.train.labels.slice(0, 0, arguments.images);
+  const fs::path models = arguments.cache / "models" / "fashion_mnist";
+  fs::create_directories(models);
   Table table;
-  const Network trained = float_network(arguments, data, table);
+  const Network trained = float_network(arguments, models, data, table);
 
-  const auto add = [&](const std::string& name, Bits bits,
-                       const std::shared_ptr<rs::RangeEstimator>& estimator) {
+  const auto add = [&](const std::string& name, const Stopwatch& watch, Network& network) {
+    const double seconds = watch.seconds();
+    Network loaded = saved_and_loaded(network, models / lower(name), data.test);
+    table.add(name, accuracy(loaded, data.test), seconds);
+  };
+  const auto quantize = [&](const std::string& bits, const std::string& method) {
     const Stopwatch watch;
-    Network network = quantized(trained, data.train, bits, estimator);
-    table.add(name, accuracy(network, data.test), watch.seconds());
+    Network network = quantized(trained, arguments.rules / (lower(bits) + ".json"), data.train,
+                                method == "min-max" ? min_max() : mse_grid());
+    add(bits + " " + method, watch, network);
     return network;
   };
-  add("W8A8 min-max", {8, 8}, min_max());
-  add("W4A8 min-max", {4, 8}, min_max());
-  add("W4A8 mse_grid", {4, 8}, mse_grid());
-  Network w4a4 = add("W4A4 mse_grid", {4, 4}, mse_grid());
-  Network w2a4 = add("W2A4 mse_grid", {2, 4}, mse_grid());
+  quantize("W8A8", "min-max");
+  quantize("W4A8", "min-max");
+  quantize("W4A8", "mse_grid");
+  Network w4a4 = quantize("W4A4", "mse_grid");
+  Network w2a4 = quantize("W2A4", "mse_grid");
 
-  const auto repair = [&](const std::string& name, Network& network) {
+  const auto repair = [&](const std::string& bits, Network& network) {
     const Stopwatch watch;
     torch::manual_seed(arguments.seed);
     train_quantized(network, data.train,
-                    {.title = name,
+                    {.title = bits,
                      .epochs = arguments.quantized_epochs,
                      .learning_rate = 1e-3,
                      .quantizer_learning_rate = 1e-4});
-    table.add(name + " trained", accuracy(network, data.test), watch.seconds());
+    add(bits + " trained", watch, network);
   };
   repair("W4A4", w4a4);
   repair("W2A4", w2a4);
 
-  std::cout << "\n" << table;
+  std::cout << "\n" << table << "\nThe networks are in " << models.string() << "\n";
   if (!arguments.json.empty()) {
     ff::storage::write_file_atomically(arguments.json,
                                        [&](std::ostream& out) { out << table.json(); });
@@ -156,7 +184,10 @@ int main(int argc, char** argv) {
   app.add_option("--seed", arguments.seed, "of weights and batches")->capture_default_str();
   app.add_option("--threads", arguments.threads, "0: LibTorch's choice")->capture_default_str();
   app.add_option("--data", arguments.data, "folder of the four IDX files")->capture_default_str();
-  app.add_option("--cache", arguments.cache, "folder for trained weights")->capture_default_str();
+  app.add_option("--cache", arguments.cache, "folder whose models/fashion_mnist gets the networks")
+      ->capture_default_str();
+  app.add_option("--rules", arguments.rules, "folder of w8a8.json, w4a8.json, w4a4.json, w2a4.json")
+      ->capture_default_str();
   app.add_option("--json", arguments.json, "write the table to this file as well");
   app.add_flag("--retrain", arguments.retrain,
                "train the float network even if it is in the cache");

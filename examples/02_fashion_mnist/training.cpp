@@ -70,7 +70,6 @@ Parameters sort_parameters(Network& network) {
 }  // namespace
 
 void train_float(Network& network, const Dataset& data, const TrainingOptions& options) {
-  const ff::DisableQuantization off(network);
   const Parameters parameters = sort_parameters(network);
   const auto sgd = torch::optim::SGDOptions(options.learning_rate).momentum(0.9).nesterov(true);
   auto decayed = sgd;
@@ -93,14 +92,18 @@ void train_quantized(Network& network, const Dataset& data, const TrainingOption
   run(network, data, options, optimizer, {options.learning_rate, options.quantizer_learning_rate});
 }
 
-double accuracy(Network& network, const Dataset& data) {
+torch::Tensor scores(Network& network, const Dataset& data) {
   constexpr int64_t kBatch = 500;
   const torch::NoGradGuard no_grad;
   network->eval();
-  int64_t correct = 0;
-  const auto images = data.images.split(kBatch), labels = data.labels.split(kBatch);
-  for (size_t i = 0; i < images.size(); ++i) {
-    correct += network(images[i]).argmax(1).eq(labels[i]).sum().item<int64_t>();
+  std::vector<torch::Tensor> batches;
+  for (const torch::Tensor& images : data.images.split(kBatch)) {
+    batches.push_back(network(images));
   }
-  return 100.0 * static_cast<double>(correct) / static_cast<double>(data.labels.size(0));
+  return torch::cat(batches);
+}
+
+double accuracy(Network& network, const Dataset& data) {
+  return 100.0 *
+         scores(network, data).argmax(1).eq(data.labels).to(torch::kDouble).mean().item<double>();
 }

@@ -22,11 +22,14 @@ struct TrainingOptions {
   double quantizer_learning_rate = 0;
 };
 
-/// Trains in float: SGD with momentum, weight decay, mirrored images. The quantizers are off.
+/// Trains in float, before there are quantizers: SGD with momentum, weight decay, mirrored images.
 void train_float(Network& network, const Dataset& data, const TrainingOptions& options);
 
 /// Trains weights, scales and offsets through the quantizers, which have their ranges.
 void train_quantized(Network& network, const Dataset& data, const TrainingOptions& options);
+
+/// Returns the scores [N, 10] of all images, in eval mode.
+torch::Tensor scores(Network& network, const Dataset& data);
 
 /// Returns the share of images that are classified correctly, in percent.
 double accuracy(Network& network, const Dataset& data);
