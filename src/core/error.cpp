@@ -21,6 +21,11 @@ template <typename ErrorType>
 
 }  // namespace
 
+std::string error_text(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+}
+
 void rethrow_with_location(const std::string& where) {
   try {
     throw;

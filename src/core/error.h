@@ -2,10 +2,14 @@
 
 #include <c10/util/Exception.h>
 
+#include <exception>
 #include <string>
 #include <utility>
 
 namespace ff {
+
+/// What an error says, without LibTorch's backtrace.
+std::string error_text(const std::exception& error);
 
 /// Rethrows the LibTorch error that is being handled, same type, with "where: " put before its
 /// text. Where the text names that location already, it is named once, in front.

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "fastforward/quantization/affine.h"
 #include "nn/linear_options.h"
+#include "nn/linear_state.h"
 #include "quantization/check.h"
 
 namespace ff::nn {
@@ -44,17 +45,7 @@ void check_state(torch::serialize::InputArchive& archive, const LinearQuantizerO
                     state_has_offset ? "an" : "no", " offset, but this quantizer has ",
                     has_offset ? "one" : "none",
                     "; give it the options symmetric and allow_one_sided that the saved one had.");
-  TORCH_CHECK_VALUE(
-      scale.dim() == 1 && (scale.numel() <= 1 || !options.granularity().is_per_tensor()),
-      "the saved scale has shape ", scale.sizes(), ", but ", options.granularity(),
-      options.granularity().is_per_tensor() ? " needs [1]" : " needs one axis",
-      "; give this quantizer the granularity that the saved one had.");
-  check::scale_values("the saved state", scale);
-  if (!has_offset)
-    return;
-  TORCH_CHECK_VALUE(offset.sizes() == scale.sizes(), "the saved offset has shape ", offset.sizes(),
-                    ", but the saved scale has ", scale.sizes(), "; expected the same.");
-  check::finite_values("the saved state", "offset", offset);
+  check_linear_state(scale, offset, options.granularity());
 }
 
 }  // namespace

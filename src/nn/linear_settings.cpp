@@ -10,6 +10,7 @@
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "nn/linear_state.h"
 
 namespace ff::nn {
 namespace {
@@ -181,6 +182,14 @@ QuantizerType linear_type() {
             options.param_dtype(reader.dtype("param_dtype").value_or(options.param_dtype()));
             reader.finish();
             return Quantizer(std::make_shared<LinearQuantizerImpl>(std::move(options)));
+          },
+          [](const QuantizerImpl& quantizer, const QuantizerTensors& tensors,
+             const QuantizerMetadata& metadata) {
+            const auto& options = static_cast<const LinearQuantizerImpl&>(quantizer).options;
+            const auto offset = tensors.find("offset");
+            check_linear_state(tensors.at("scale"),
+                               offset == tensors.end() ? at::Tensor() : offset->second,
+                               options.granularity(), metadata.shape());
           }};
 }
 

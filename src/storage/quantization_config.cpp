@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <optional>
 #include <utility>
 
+#include "core/error.h"
 #include "core/json.h"
 #include "fastforward/nn/quantizer_type.h"
 #include "storage/memory_map.h"
@@ -24,8 +26,10 @@ template <typename Make>
 auto at_value(const json::Value& value, const Make& make) {
   try {
     return make();
-  } catch (const c10::Error& error) {
-    value.fail(error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {  // make() may be anybody's
+    value.fail(error_text(error));
   }
 }
 

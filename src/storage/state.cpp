@@ -13,6 +13,7 @@
 #include "storage/sha256.h"
 #include "storage/state_load.h"
 #include "storage/state_value.h"
+#include "storage/type_call.h"
 
 namespace ff {
 namespace storage {
@@ -53,7 +54,14 @@ class StateWriter {
     QuantizerRecord record;
     record.places = {place.path};
     record.type = type->name;
-    record.settings = to_state_values(type->settings(quantizer), title);
+    const nn::QuantizerTensors tensors = tensors_of(quantizer);
+    const nn::QuantizerSettings settings = call_type(title, [&] {
+      // What load would refuse is not written.
+      if (type->check != nullptr)
+        type->check(quantizer, tensors, quantizer.metadata());
+      return type->settings(quantizer);
+    });
+    record.settings = to_state_values(settings, title);
     for (const auto& parameter : quantizer.named_parameters()) {
       record.parameters.push_back(parameter.key());
       if (parameter.value().requires_grad())
@@ -65,8 +73,12 @@ class StateWriter {
       keep(place, buffer.key(), buffer.value());
     }
     const nn::QuantizerMetadata& metadata = quantizer.metadata();
-    for (const nn::Tag& tag : metadata.tags())
+    for (const nn::Tag& tag : metadata.tags()) {
+      const std::size_t levels = levels_of(tag.str());
+      TORCH_CHECK_VALUE(levels <= kMostTagLevels, title, ": a tag of ", levels,
+                        " levels; a file holds at most ", kMostTagLevels, ".");
       record.tags.push_back(tag.str());
+    }
     record.shape = metadata.shape();
     record.attributes = to_state_values(metadata.attributes(), title);
     return record;

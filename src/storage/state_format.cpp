@@ -3,6 +3,7 @@
 #include "core/json.h"
 #include "storage/read_error.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -32,6 +33,18 @@ std::string quantizer_json(const QuantizerRecord& quantizer) {
 }
 
 // ---- Reading
+
+std::vector<std::string> read_tags(const json::Value& value) {
+  std::vector<std::string> tags;
+  for (const json::Value& item : value.items()) {
+    tags.emplace_back(item.string());
+    const std::size_t levels = levels_of(tags.back());
+    if (levels > kMostTagLevels)
+      item.fail("a tag of " + std::to_string(levels) + " levels; expected at most " +
+                std::to_string(kMostTagLevels));
+  }
+  return tags;
+}
 
 TensorRecord read_tensor(const json::Value& value, std::set<std::string>& names) {
   value.expect_keys({"name", "dtype", "shape"}, {"same_as"});
@@ -74,7 +87,7 @@ QuantizerRecord read_quantizer(const json::Value& value, std::set<std::string>& 
   tensors.insert(quantizer.buffers.begin(), quantizer.buffers.end());
   if (tensors.size() != quantizer.parameters.size() + quantizer.buffers.size())
     value.fail("a name stands twice in \"parameters\" and \"buffers\"");
-  quantizer.tags = read_texts(value.at("tags"));
+  quantizer.tags = read_tags(value.at("tags"));
   if (value.at("shape").kind() != json::Kind::kNull)
     quantizer.shape = read_integers(value.at("shape"), 0);
   quantizer.attributes = read_values(value.at("attributes"));
@@ -91,6 +104,10 @@ void check_version(const json::Value& root) {
 }
 
 }  // namespace
+
+std::size_t levels_of(const std::string& tag) {
+  return 1 + static_cast<std::size_t>(std::count(tag.begin(), tag.end(), '/'));
+}
 
 std::string tensor_name(const std::string& place, const std::string& tensor) {
   return place.empty() ? tensor : place + "." + tensor;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,6 +57,13 @@ std::string tensor_name(const std::string& place, const std::string& tensor);
 
 /// What the fingerprint is the hash of: one line of JSON for each tensor.
 std::string fingerprint_text(const std::vector<TensorRecord>& tensors);
+
+/// The most levels of a tag. QuantizerMetadata holds each level as a tag, so that the memory grows
+/// with their square.
+inline constexpr std::size_t kMostTagLevels = 32;
+
+/// The levels of a tag: 2 for "parameter/weight".
+std::size_t levels_of(const std::string& tag);
 
 /// The JSON. Throws ReadError if a text in it is not UTF-8.
 std::string make_state_json(const StateRecord& state);

@@ -5,7 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <map>
+#include <new>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -13,24 +13,15 @@
 #include "core/error.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/nn/quantizer_type.h"
-#include "fastforward/nn/replace_quantizer.h"
 #include "storage/read_error.h"
 #include "storage/sha256.h"
 #include "storage/state_value.h"
+#include "storage/type_call.h"
 
 namespace ff::storage {
 namespace {
 
 constexpr std::size_t kMostShown = 5;
-
-std::map<std::string, at::Tensor> tensors_of(const nn::QuantizerImpl& quantizer) {
-  std::map<std::string, at::Tensor> tensors;
-  for (const auto& parameter : quantizer.named_parameters())
-    tensors.emplace(parameter.key(), parameter.value());
-  for (const auto& buffer : quantizer.named_buffers())
-    tensors.emplace(buffer.key(), buffer.value());
-  return tensors;
-}
 
 nn::QuantizerMetadata metadata_of(const QuantizerRecord& record) {
   nn::QuantizerMetadata metadata;
@@ -74,8 +65,9 @@ StateLoad::StateLoad(std::string where, const nn::ModuleRef& model,
   const SafetensorsFile file(path);
   read(file);
   report_.differences = differences(records_of(contents_.tensors), state_.tensors);
-  for (const QuantizerRecord& record : state_.quantizers)
-    plan(record, file);
+  for (const QuantizerRecord& record : state_.quantizers) {
+    call_type(where_ + "quantizer '" + record.places.front() + "'", [&] { plan(record, file); });
+  }
   find_missing();
 }
 
@@ -161,8 +153,10 @@ std::string StateLoad::make(const QuantizerRecord& record, Step& step) const {
   }
   try {
     step.quantizer = type->make(to_ivalues(record.settings));
-  } catch (const c10::Error& error) {
-    return std::string("the settings are refused: ") + error.what_without_backtrace();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {  // make() may be anybody's
+    return "the settings are refused: " + error_text(error);
   }
   if (step.quantizer.is_empty())
     return "the make() of the type '" + record.type + "' gave no quantizer";
@@ -175,10 +169,11 @@ std::string StateLoad::make(const QuantizerRecord& record, Step& step) const {
 // Copies the tensors out of the file. Returns why they do not fit.
 std::string StateLoad::take_tensors(const QuantizerRecord& record, const SafetensorsFile& file,
                                     Step& step) const {
-  const std::map<std::string, at::Tensor> targets = tensors_of(*step.quantizer);
+  const nn::QuantizerTensors targets = tensors_of(*step.quantizer);
   const std::set<std::string> trained(record.trained.begin(), record.trained.end());
   std::vector<std::string> names = record.parameters;
   names.insert(names.end(), record.buffers.begin(), record.buffers.end());
+  nn::QuantizerTensors found;
   for (const std::string& name : names) {
     const auto target = targets.find(name);
     if (target == targets.end() || names.size() != targets.size()) {
@@ -192,18 +187,22 @@ std::string StateLoad::take_tensors(const QuantizerRecord& record, const Safeten
     const at::Tensor values = file.tensor(full);
     TORCH_CHECK_VALUE(values.is_floating_point() == target->second.is_floating_point() &&
                           values.is_complex() == target->second.is_complex(),
-                      where_, "the tensor '", full, "' is ", values.scalar_type(),
-                      ", which cannot be the ", name, " of a ", record.type, ", of type ",
-                      target->second.scalar_type(), "; the file is damaged");
-    TORCH_CHECK_VALUE(trained.count(name) == 0 || values.is_floating_point(), where_,
-                      "the tensor '", full, "' is ", values.scalar_type(),
+                      "the tensor '", full, "' is ", values.scalar_type(), ", which cannot be the ",
+                      name, " of a ", record.type, ", of type ", target->second.scalar_type(),
+                      "; the file is damaged");
+    TORCH_CHECK_VALUE(trained.count(name) == 0 || values.is_floating_point(), "the tensor '", full,
+                      "' is ", values.scalar_type(),
                       ", which cannot be trained; the file is damaged");
+    found.emplace(name, values);
     // Memory of its own, not that of the file.
     step.tensors.push_back(
         {name, values.clone().to(target->second.device()), trained.count(name) != 0});
   }
   if (names.empty() && !targets.empty())
     return "the file has no tensors for it, but a " + record.type + " has some";
+  const auto type = nn::find_quantizer_type(*step.quantizer);
+  if (type.has_value() && type->check != nullptr)
+    type->check(*step.quantizer, found, step.metadata);
   return "";
 }
 
@@ -236,55 +235,46 @@ void StateLoad::check_complete() const {
 
 // Puts a new quantizer into its places; all or none. Returns false if that was not possible and is
 // in the report.
-bool StateLoad::replace(Step& step) {
-  std::vector<const Place*> done;
+bool StateLoad::replace(const Step& step) {
+  const std::size_t before = change_.size();
   try {
-    for (const Place* place : step.replaced) {
-      nn::replace_quantizer(*place->parent, place->name, step.quantizer);
-      done.push_back(place);
-    }
+    for (const Place* place : step.replaced)
+      change_.replace(*place, step.quantizer);
     return true;
   } catch (const c10::Error& error) {
-    for (const Place* place : done)
-      nn::replace_quantizer(*place->parent, place->name, nn::Quantizer(place->quantizer));
     if (options_.strict)
       throw;
+    change_.undo(before);
     for (const Place* place : step.places)
       report_.skipped.push_back({place->path, error.what_without_backtrace()});
     return false;
   }
 }
 
+void StateLoad::write(const Step& step) {
+  const nn::QuantizerTensors targets = tensors_of(*step.quantizer);
+  for (const Tensors& tensor : step.tensors)
+    change_.write(targets.at(tensor.name), tensor.values, tensor.is_trained);
+  change_.describe(step.quantizer, step.metadata, step.places.front()->path);
+  for (const Place* place : step.places)
+    report_.loaded.push_back(place->path);
+}
+
 void StateLoad::commit() {
-  std::size_t done = 0;
-  std::vector<bool> is_placed(steps_.size());
-  try {
-    for (; done < steps_.size(); ++done)
-      is_placed[done] = replace(steps_[done]);
-  } catch (const c10::Error&) {
-    while (done-- > 0) {
-      for (const Place* place : steps_[done].replaced)
-        nn::replace_quantizer(*place->parent, place->name, nn::Quantizer(place->quantizer));
-    }
-    rethrow_with_location(where_.substr(0, where_.size() - 2));
-  }
   const c10::InferenceMode off(false);
   const at::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (!is_placed[i])
-      continue;
-    Step& step = steps_[i];
-    std::map<std::string, at::Tensor> targets = tensors_of(*step.quantizer);
-    for (const Tensors& tensor : step.tensors) {
-      at::Tensor& target = targets.at(tensor.name);
-      target.set_requires_grad(false);  // the type may change to one that has no gradients
-      target.set_data(tensor.values);
-      target.set_requires_grad(tensor.is_trained);
+  try {
+    for (const Step& step : steps_) {
+      if (replace(step))
+        with_location([&] { return quoted_place(step.places.front()->path); },
+                      [&] { write(step); });
     }
-    step.quantizer->metadata() = step.metadata;
-    step.quantizer->set_path(step.places.front()->path);
-    for (const Place* place : step.places)
-      report_.loaded.push_back(place->path);
+  } catch (const c10::Error&) {
+    change_.undo();
+    rethrow_with_location(location());
+  } catch (...) {
+    change_.undo();
+    throw;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "fastforward/storage/safetensors.h"
 #include "fastforward/storage/state.h"
+#include "storage/model_change.h"
 #include "storage/model_contents.h"
 
 namespace ff::storage {
@@ -25,6 +26,11 @@ class StateLoad {
 
   /// Changes the model. After an error it is as it was.
   void commit();
+
+  /// Undoes commit().
+  void undo() {
+    change_.undo();
+  }
 
   /// What the model is made of.
   const ModelContents& contents() const {
@@ -60,8 +66,14 @@ class StateLoad {
   std::string take_tensors(const QuantizerRecord& record, const SafetensorsFile& file,
                            Step& step) const;
   void find_missing();
-  bool replace(Step& step);
+  bool replace(const Step& step);
+  void write(const Step& step);
   void skip(const std::vector<std::string>& places, const std::string& reason);
+
+  // What begins errors, without the colon at the end.
+  std::string location() const {
+    return where_.substr(0, where_.size() - 2);
+  }
 
   std::string where_;
   LoadOptions options_;
@@ -69,6 +81,7 @@ class StateLoad {
   LoadReport report_;
   StateRecord state_;
   std::vector<Step> steps_;
+  ModelChange change_;
 };
 
 }  // namespace ff::storage

@@ -150,7 +150,8 @@ TEST_F(StateMisfit, ADamagedFileIsAnErrorAlsoWhenLenient) {
   write_safetensors(path(), tensors, SafetensorsFile(path()).metadata());
   EXPECT_ERROR(c10::ValueError,
                title() +
-                   "the tensor 'fc1.weight_quantizer.scale' is Int, which cannot be the scale "
+                   "quantizer 'fc1.weight_quantizer': the tensor 'fc1.weight_quantizer.scale' is "
+                   "Int, which cannot be the scale "
                    "of a LinearQuantizer, of type Float",
                load_quantization_state(other, path()));
 

@@ -2,12 +2,16 @@
 
 #include <ATen/core/ivalue.h>
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <typeindex>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "fastforward/core/api.h"
@@ -18,6 +22,9 @@ namespace ff::nn {
 /// What a quantizer was made with, by name. Files hold None, bool, int, float, str, and lists of
 /// bool, int, float and str.
 using QuantizerSettings = std::map<std::string, c10::IValue>;
+
+/// Parameters and buffers of a quantizer, by name.
+using QuantizerTensors = std::map<std::string, at::Tensor>;
 
 /// A type of quantizer that files and configurations can name.
 struct FF_API QuantizerType {
@@ -30,6 +37,13 @@ struct FF_API QuantizerType {
   /// Makes a quantizer whose parameters are still to be set. Throws c10::ValueError for settings
   /// that it does not know or that have wrong values.
   std::function<Quantizer(const QuantizerSettings& settings)> make;
+  /// Throws, with what is wrong and what was expected, unless a quantizer of this type, made with
+  /// the same settings, can have these tensors, and metadata with them. Asked before a file is
+  /// written, and before what was read goes into a model. Null: any tensors of the type's own names
+  /// are taken.
+  std::function<void(const QuantizerImpl& quantizer, const QuantizerTensors& tensors,
+                     const QuantizerMetadata& metadata)>
+      check = nullptr;
 };
 
 /// Makes a type known by its name, for the whole program. LinearQuantizer, DynamicLinearQuantizer
@@ -39,7 +53,7 @@ struct FF_API QuantizerType {
 /// known already.
 FF_API void register_quantizer_type(QuantizerType type);
 
-/// Makes the quantizer type `Impl` known.
+/// Makes the quantizer type `Impl` known. `check` takes a const Impl&, and may be left out.
 ///
 ///     ff::nn::register_quantizer_type<MyQuantizerImpl>(
 ///         "MyQuantizer",
@@ -48,16 +62,24 @@ FF_API void register_quantizer_type(QuantizerType type);
 ///         [](const ff::nn::QuantizerSettings& settings) {
 ///           return std::make_shared<MyQuantizerImpl>(settings.at("levels").toInt());
 ///         });
-template <typename Impl, typename Settings, typename Make>
-void register_quantizer_type(const std::string& name, Settings settings, Make make) {
-  register_quantizer_type(
-      QuantizerType{name, typeid(Impl),
-                    [settings = std::move(settings)](const QuantizerImpl& quantizer) {
-                      return QuantizerSettings(settings(static_cast<const Impl&>(quantizer)));
-                    },
-                    [make = std::move(make)](const QuantizerSettings& given) {
-                      return Quantizer(std::shared_ptr<QuantizerImpl>(make(given)));
-                    }});
+template <typename Impl, typename Settings, typename Make, typename Check = std::nullptr_t>
+void register_quantizer_type(const std::string& name, Settings settings, Make make,
+                             Check check = nullptr) {
+  QuantizerType type{name, typeid(Impl),
+                     [settings = std::move(settings)](const QuantizerImpl& quantizer) {
+                       return QuantizerSettings(settings(static_cast<const Impl&>(quantizer)));
+                     },
+                     [make = std::move(make)](const QuantizerSettings& given) {
+                       return Quantizer(std::shared_ptr<QuantizerImpl>(make(given)));
+                     }};
+  if constexpr (!std::is_null_pointer_v<Check>) {
+    type.check = [check = std::move(check)](const QuantizerImpl& quantizer,
+                                            const QuantizerTensors& tensors,
+                                            const QuantizerMetadata& metadata) {
+      check(static_cast<const Impl&>(quantizer), tensors, metadata);
+    };
+  }
+  register_quantizer_type(std::move(type));
 }
 
 /// Returns the type of this name, nothing if there is none.
