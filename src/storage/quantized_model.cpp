@@ -1,5 +1,6 @@
 #include "fastforward/storage/quantized_model.h"
 
+#include <ATen/MemoryOverlap.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
@@ -106,6 +107,21 @@ struct Copy {
   at::Tensor from, to;
 };
 
+// Throws unless a tensor of the model can be written to: nothing may fail once the model changes.
+void check_writable(const std::string& where, const ModelTensor& tensor) {
+  const at::Tensor& to = tensor.tensor;
+  const std::string name = "the model's tensor '" + tensor.record.name + "'";
+  TORCH_CHECK_VALUE(to.layout() == at::kStrided && !to.is_meta(), where, name, " ",
+                    to.is_meta() ? "is on the meta device and has no memory"
+                                 : "is sparse and cannot take dense values",
+                    "; load onto a model with dense tensors");
+  TORCH_CHECK_VALUE(at::has_internal_overlap(to) != at::MemOverlap::Yes, where, name,
+                    " has elements that share memory; load onto a model where it is contiguous");
+  TORCH_CHECK_VALUE(!to.is_inference() || c10::InferenceMode::is_enabled(), where, name,
+                    " was made in inference mode and can only be written in inference mode; load "
+                    "inside a c10::InferenceMode guard");
+}
+
 // Pairs the weights of the file with those of the model. What does not fit is in the report, as a
 // difference or with its own reason.
 std::vector<Copy> pair_weights(const std::string& where, StateLoad& load,
@@ -139,10 +155,7 @@ std::vector<Copy> pair_weights(const std::string& where, StateLoad& load,
             {tensor.record.name, "the model has it as the same tensor as '" +
                                      tensor.record.same_as + "', the file does not"});
     } else {
-      TORCH_CHECK_VALUE(!tensor.tensor.is_inference() || c10::InferenceMode::is_enabled(), where,
-                        "the model's tensor '", tensor.record.name,
-                        "' was made in inference mode and can only be written in inference mode; "
-                        "load inside a c10::InferenceMode guard");
+      check_writable(where, tensor);
       const TensorRecord& source = *found->second;
       copies.push_back({source.name,
                         file.tensor(source.same_as.empty() ? source.name : source.same_as),
@@ -212,10 +225,15 @@ LoadReport load_quantized_model(const nn::ModuleRef& model, const std::filesyste
     load.check_complete();
   load.commit();
   const at::NoGradGuard no_grad;
-  for (const Copy& copy : copies) {
-    at::Tensor to = copy.to;
-    to.copy_(copy.from);
-    load.report().loaded.push_back(copy.name);
+  try {
+    for (const Copy& copy : copies) {
+      at::Tensor to = copy.to;
+      to.copy_(copy.from);
+      load.report().loaded.push_back(copy.name);
+    }
+  } catch (...) {
+    load.undo();
+    throw;
   }
   return load.report();
 }

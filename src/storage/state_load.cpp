@@ -58,7 +58,8 @@ StateLoad::StateLoad(std::string where, const nn::ModuleRef& model,
     : where_(std::move(where) + ": '" + path.string() + "': "),
       options_(options),
       contents_(contents_of(model)) {
-  if (!options_.device.has_value() && !contents_.tensors.empty())
+  if (!options_.device.has_value() && !contents_.tensors.empty() &&
+      !contents_.tensors.front().tensor.is_meta())
     options_.device = contents_.tensors.front().tensor.device();
   // What is made in inference mode could never be trained.
   const c10::InferenceMode off(false);

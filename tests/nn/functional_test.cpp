@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/functional/activation.h"
@@ -252,49 +251,6 @@ TEST(Functional, StrictnessIsThatOfTheThreadUnlessGiven) {
   EXPECT_ERROR(
       c10::TypeError, "QuantizerStub as output_quantizer did not quantize it",
       qf::relu(quantized(x), {.output_quantizer = ff::nn::QuantizerStub(), .strict = true}));
-}
-
-TEST(Functional, RegisteredImplementationsRun) {
-  const torch::Tensor x = quantized(random_data({2, 3}, 1)), w = quantized(random_data({4, 3}, 2));
-  int calls = 0;
-  const auto linear = ff::dispatch::register_operator(
-      "aten::linear", "fives", nullptr,
-      [&calls](const torch::Tensor& input, const torch::Tensor& weight,
-               const std::optional<torch::Tensor>& bias) {
-        ++calls;
-        EXPECT_TRUE(ff::is_quantized(input) && ff::is_quantized(weight));
-        EXPECT_FALSE(bias.has_value());
-        return torch::full({input.size(0), weight.size(0)}, 5.0);
-      });
-  const DynamicLinearQuantizer output(8);
-  const torch::Tensor y = qf::linear(x, w, {}, {.output_quantizer = output});
-  EXPECT_EQ(calls, 1);
-  EXPECT_TRUE(torch::allclose(y.dequantize(), torch::full({2, 4}, 5.0), 0.01));  // 8 bits
-  // Plain tensors do not ask the registry.
-  qf::linear(x.dequantize(), w.dequantize(), {}, {.strict = false});
-  EXPECT_EQ(calls, 1);
-}
-
-TEST(Functional, ImplementationsThatRefuseDoNotRun) {
-  const torch::Tensor x = quantized(random_data({2, 3}, 1)), w = quantized(random_data({4, 3}, 2));
-  const auto linear = ff::dispatch::register_operator(
-      "aten::linear", "never", [](const ff::dispatch::OperatorCall&) { return "no"; },
-      [](const torch::Tensor& input, const torch::Tensor&, const std::optional<torch::Tensor>&) {
-        return input;
-      });
-  EXPECT_TRUE(
-      same(qf::linear(x, w, {}, {.strict = false}), F::linear(x.dequantize(), w.dequantize())));
-}
-
-TEST(Functional, QuantizedResultsOfImplementationsAreQuantizedAnew) {
-  const torch::Tensor x = quantized(random_data({2, 3}, 1));
-  const auto relu = ff::dispatch::register_operator("aten::relu", "itself", nullptr,
-                                                    [](const torch::Tensor& self) { return self; });
-  const torch::Tensor stays = qf::relu(x, {.output_quantizer = ff::nn::QuantizerStub()});
-  EXPECT_TRUE(same(ff::codes(stays), ff::codes(x))) << "a stub asks for nothing";
-  EXPECT_TRUE(same(ff::codes(qf::relu(x)), ff::codes(x)));
-  const torch::Tensor anew = qf::relu(x, {.output_quantizer = DynamicLinearQuantizer(3)});
-  EXPECT_TRUE(same(anew.dequantize(), DynamicLinearQuantizer(3)(x.dequantize()).dequantize()));
 }
 
 TEST(Functional, GradientsFlowThroughQuantizedOperands) {

@@ -4,7 +4,6 @@
 #include <torch/torch.h>
 
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -13,48 +12,33 @@
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/quantized_linear.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "nn/attention_setup.h"
 #include "nn/layer_checks.h"
-#include "support/expect_error.h"
 
 namespace {
 
 using ff::nn::QuantizedLinear;
 using ff::nn::QuantizedMultiheadAttention;
 using ff::nn::QuantizedMultiheadAttentionImpl;
+using ff::test::attn_mask;
+using ff::test::calibrate;
 using ff::test::copy_of;
+using ff::test::kBatch;
+using ff::test::kHeads;
+using ff::test::kSize;
+using ff::test::kSource;
+using ff::test::kTarget;
+using ff::test::make_attention;
+using ff::test::padding_mask;
 using ff::test::random_data;
 using ff::test::same;
 using torch::nn::MultiheadAttention;
 using torch::nn::MultiheadAttentionImpl;
 using torch::nn::MultiheadAttentionOptions;
 
-constexpr int64_t kBatch = 2, kTarget = 3, kSource = 5, kSize = 8, kHeads = 2;
-
-torch::Tensor attn_mask(int64_t target, int64_t source) {
-  torch::Tensor mask = random_data({target, source}, 31);
-  mask[0][source - 1] = -std::numeric_limits<float>::infinity();
-  return mask;
-}
-
-torch::Tensor padding_mask(int64_t source) {
-  torch::Tensor mask = torch::zeros({kBatch, source}, torch::kBool);
-  mask[1][0] = true;
-  return mask;
-}
-
-// Weights and biases that are not zeros.
-MultiheadAttention make(const MultiheadAttentionOptions& options) {
-  MultiheadAttention attention(options);
-  const torch::NoGradGuard no_grad;
-  int seed = 11;
-  for (torch::Tensor& parameter : attention->parameters())
-    parameter.copy_(random_data(parameter.sizes(), seed++) * 0.5);
-  return attention;
-}
-
 void expect_like_libtorch(const MultiheadAttentionOptions& options, const torch::Tensor& query,
                           const torch::Tensor& key, const torch::Tensor& value) {
-  MultiheadAttention plain = make(options);
+  MultiheadAttention plain = make_attention(options);
   QuantizedMultiheadAttention twin(*copy_of(*plain));
   EXPECT_EQ(twin->named_parameters().keys(), plain->named_parameters().keys());
   const ff::StrictGuard relaxed(false);
@@ -98,7 +82,7 @@ TEST(QuantizedAttention, WithoutQuantizersItIsLibTorchs) {
 }
 
 TEST(QuantizedAttention, OneQuantizedTensorIsProjectedOnce) {
-  MultiheadAttention plain = make(MultiheadAttentionOptions(kSize, kHeads));
+  MultiheadAttention plain = make_attention(MultiheadAttentionOptions(kSize, kHeads));
   QuantizedMultiheadAttention twin(*copy_of(*plain));
   const torch::Tensor q = ff::nn::DynamicLinearQuantizer(8)(random_data({3, kBatch, kSize}, 1));
   const torch::Tensor k = ff::nn::DynamicLinearQuantizer(8)(random_data({5, kBatch, kSize}, 2));
@@ -109,7 +93,7 @@ TEST(QuantizedAttention, OneQuantizedTensorIsProjectedOnce) {
 }
 
 TEST(QuantizedAttention, DropoutDrawsWhatLibTorchDraws) {
-  MultiheadAttention plain = make(MultiheadAttentionOptions(kSize, kHeads).dropout(0.5));
+  MultiheadAttention plain = make_attention(MultiheadAttentionOptions(kSize, kHeads).dropout(0.5));
   QuantizedMultiheadAttention twin(*copy_of(*plain));
   const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1);
   const ff::StrictGuard relaxed(false);
@@ -121,17 +105,6 @@ TEST(QuantizedAttention, DropoutDrawsWhatLibTorchDraws) {
   plain->eval();
   twin->eval();
   EXPECT_TRUE(same(std::get<0>(twin->forward(q, q, q)), std::get<0>(plain->forward(q, q, q))));
-}
-
-// All quantizers of the attention and of its out_proj, with ranges from one forward.
-void calibrate(QuantizedMultiheadAttention& attention, const torch::Tensor& query,
-               const torch::Tensor& key, const torch::Tensor& value) {
-  ff::test::add_quantizers(*attention, *attention);
-  auto& projection = *attention->out_proj->as<QuantizedLinear>();
-  ff::test::add_quantizers(projection, projection);
-  ff::nn::replace_quantizer(projection, "input_quantizer", ff::nn::QuantizerStub());
-  const auto estimation = ff::estimate_ranges(attention, ff::range_setting::running_minmax());
-  attention->forward(query, key, value);
 }
 
 // The same computation with explicit operations: the definition, step by step.
@@ -172,7 +145,7 @@ torch::Tensor explicit_attention(QuantizedMultiheadAttentionImpl& a, const torch
 
 void expect_trains_as_explicit_operations(const torch::Tensor& q, const torch::Tensor& k,
                                           const torch::Tensor& v) {
-  QuantizedMultiheadAttention attention(*make(MultiheadAttentionOptions(kSize, kHeads)));
+  QuantizedMultiheadAttention attention(*make_attention(MultiheadAttentionOptions(kSize, kHeads)));
   const torch::Tensor mask = attn_mask(q.size(0), k.size(0));
   calibrate(attention, q, k, v);
   const torch::Tensor output = std::get<0>(attention->forward(q, k, v, {}, true, mask));
@@ -242,8 +215,8 @@ TEST(QuantizedAttention, KeysAndValuesOfDifferentSizes) {
 }
 
 TEST(QuantizedAttention, ClonesAndStates) {
-  QuantizedMultiheadAttention attention(
-      *make(MultiheadAttentionOptions(kSize, kHeads).add_bias_kv(true).add_zero_attn(true)));
+  QuantizedMultiheadAttention attention(*make_attention(
+      MultiheadAttentionOptions(kSize, kHeads).add_bias_kv(true).add_zero_attn(true)));
   const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1);
   calibrate(attention, q, q, q);
   const torch::Tensor expected = std::get<0>(attention->forward(q, q, q)).dequantize();
@@ -280,67 +253,6 @@ TEST(QuantizedAttention, ClonesAndStates) {
   ff::nn::replace_quantizer(projection, "input_quantizer", ff::nn::QuantizerStub());
   torch::load(fresh, state);
   EXPECT_TRUE(same(std::get<0>(fresh->forward(q, q, q)).dequantize(), expected));
-}
-
-TEST(QuantizedAttention, StrictModeNamesTheProduct) {
-  QuantizedMultiheadAttention attention(*make(MultiheadAttentionOptions(kSize, kHeads)));
-  attention->set_path("block.attention");
-  const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1);
-  EXPECT_ERROR(c10::TypeError,
-               "QuantizedMultiheadAttention 'block.attention': strict quantization: in_proj got a "
-               "plain tensor of shape [3, 2, 8] as 'query'.",
-               attention->forward(q, q, q));
-  calibrate(attention, q, q, q);
-  const auto without = [&](const char* name) {
-    const auto copy = copy_of(*attention);
-    ff::nn::replace_quantizer(*copy, name, ff::nn::QuantizerStub());
-    copy->forward(q, q, q);
-  };
-  EXPECT_ERROR(c10::TypeError, "in_proj got a plain tensor of shape [24, 8] as 'in_proj_weight'",
-               without("in_proj_weight_quantizer"));
-  EXPECT_ERROR(c10::TypeError,
-               "the product of query and key got a plain tensor of shape [4, 3, 4] "
-               "as 'scaled_query'",
-               without("scaled_query_quantizer"));
-  EXPECT_ERROR(c10::TypeError, "as 'projected_key'", without("projected_key_quantizer"));
-  EXPECT_ERROR(c10::TypeError, "the output of bmm, of shape [4, 3, 3]",
-               without("attn_scores_quantizer"));
-  EXPECT_ERROR(c10::TypeError,
-               "the product of weights and value got a plain tensor of shape [4, "
-               "3, 3] as 'attn_weights'",
-               without("attn_weights_quantizer"));
-  EXPECT_ERROR(c10::TypeError, "as 'projected_value'", without("projected_value_quantizer"));
-  EXPECT_ERROR(c10::TypeError, "the output of bmm, of shape [4, 3, 4]",
-               without("attn_output_quantizer"));
-  without("in_proj_bias_quantizer");  // A bias may stay plain.
-}
-
-TEST(QuantizedAttention, Errors) {
-  const ff::StrictGuard relaxed(false);
-  QuantizedMultiheadAttention attention(kSize, kHeads);
-  const torch::Tensor q = random_data({kTarget, kBatch, kSize}, 1);
-  const torch::Tensor k = random_data({kSource, kBatch, kSize}, 2);
-  EXPECT_ERROR(c10::ValueError,
-               "QuantizedMultiheadAttention: query has shape [3, 8]; expected [length, batch, 8], "
-               "the batch as second axis.",
-               attention->forward(q.select(1, 0), k, k));
-  EXPECT_ERROR(c10::ValueError, "key and value one length", attention->forward(q, k, q));
-  EXPECT_ERROR(
-      c10::NotImplementedError,
-      "attn_mask has type Bool; only floating-point masks, which are added to the scores, "
-      "are supported",
-      attention->forward(q, k, k, {}, true, torch::ones({kTarget, kSource}, torch::kBool)));
-  EXPECT_ERROR(c10::ValueError, "attn_mask has shape [5, 3]; expected [3, 5]",
-               attention->forward(q, k, k, {}, true, torch::zeros({kSource, kTarget})));
-  EXPECT_ERROR(c10::TypeError, "key_padding_mask has type Float; expected Bool",
-               attention->forward(q, k, k, torch::zeros({kBatch, kSource})));
-  EXPECT_ERROR(c10::ValueError, "key_padding_mask has shape [5, 2]; expected [2, 5]",
-               attention->forward(q, k, k, torch::zeros({kSource, kBatch}, torch::kBool)));
-  attention->out_proj = torch::nn::Linear(kSize, kSize);
-  EXPECT_ERROR(c10::TypeError,
-               "out_proj is a torch::nn::LinearImpl; expected a QuantizedLinear, as the "
-               "constructor made it.",
-               attention->forward(q, k, k));
 }
 
 }  // namespace

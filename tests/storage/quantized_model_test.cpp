@@ -8,17 +8,17 @@
 
 #include <csignal>
 #include <regex>
-#include <set>
 #include <string>
 
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/storage/safetensors.h"
+#include "storage/model_folder.h"
 #include "storage/networks.h"
 #include "support/expect_error.h"
-#include "support/temporary_folder.h"
 
 namespace {
 
+using QuantizedModel = ff::test::ModelFolder;
 namespace fs = std::filesystem;
 using ff::load_quantized_model;
 using ff::LoadReport;
@@ -29,29 +29,6 @@ using ff::test::Net;
 using ff::test::same;
 using ff::test::Tied;
 using ff::test::write_bytes;
-
-class QuantizedModel : public ff::test::TemporaryFolder {
- protected:
-  fs::path folder() const {
-    return folder_ / "model";
-  }
-  std::set<std::string> names() const {
-    std::set<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder()))
-      found.insert(entry.path().filename().string());
-    return found;
-  }
-  fs::path file(const std::string& stem) const {
-    for (const std::string& name : names()) {
-      if (name.starts_with(stem))
-        return folder() / name;
-    }
-    return {};
-  }
-  std::string title() const {
-    return "load_quantized_model: '" + folder().string() + "': ";
-  }
-};
 
 void expect_same_tensors(torch::nn::Module& got, torch::nn::Module& expected) {
   for (const auto& parameter : expected.named_parameters())
@@ -141,92 +118,6 @@ TEST_F(QuantizedModel, SavingAgainReplacesTheFilesAndLeavesOthers) {
   EXPECT_EQ(other->steps.item<int64_t>(), 3);
 }
 
-TEST_F(QuantizedModel, ADamagedFileIsNamedWithWhatWasExpected) {
-  Net net, other;
-  save_quantized_model(net, folder());
-  const fs::path weights = file("weights");
-  const std::string good = bytes_of(weights);
-  std::string bad = good;
-  bad.back() = static_cast<char>(bad.back() ^ 1);
-  const torch::Tensor before = other->fc1->weight.detach().clone();
-  EXPECT_ERROR(c10::ValueError, "the manifest says", [&] {
-    write_bytes(weights, bad);
-    load_quantized_model(other, folder());
-  }());
-  try {
-    load_quantized_model(other, folder());
-    FAIL() << "no error";
-  } catch (const c10::ValueError& error) {
-    EXPECT_TRUE(std::regex_search(
-        std::string(error.what_without_backtrace()),
-        std::regex("': 'weights\\.[0-9a-f]{12}\\.safetensors' has the SHA-256 [0-9a-f]{64}, the "
-                   "manifest says [0-9a-f]{64}; the file is damaged or of another model$")))
-        << error.what_without_backtrace();
-  }
-  write_bytes(weights, good + "x");
-  EXPECT_ERROR(c10::ValueError,
-               title() + "'" + weights.filename().string() + "' has " +
-                   std::to_string(good.size() + 1) + " bytes, the manifest says " +
-                   std::to_string(good.size()),
-               load_quantized_model(other, folder()));
-  fs::remove(weights);
-  EXPECT_ERROR(c10::ValueError, "cannot be opened: No such file or directory",
-               load_quantized_model(other, folder()));
-  EXPECT_TRUE(same(other->fc1->weight, before));
-}
-
-TEST_F(QuantizedModel, AManifestThatIsWrongIsNamed) {
-  Net net;
-  save_quantized_model(net, folder());
-  const fs::path manifest = folder() / "manifest.json";
-  const std::string good = bytes_of(manifest);
-  const auto expect = [&](const std::string& from, const std::string& to, const std::string& part) {
-    std::string text = good;
-    const size_t at = text.find(from);
-    ASSERT_NE(at, std::string::npos);
-    write_bytes(manifest, text.replace(at, from.size(), to));
-    EXPECT_ERROR(c10::ValueError, part, load_quantized_model(net, folder()));
-  };
-  expect("\"weights.", "\"../weights.",
-         "manifest.json: /weights/name: expected the name of a file in");
-  expect("\"weights.", "\"/weights.",
-         "manifest.json: /weights/name: expected the name of a file in");
-  expect("\"version\": 1", "\"version\": 2", "manifest.json: /version: version 2, which a newer");
-  expect("\"bytes\": ", "\"bytes\": -",
-         "manifest.json: /weights/bytes: expected an integer from 0 to");
-  expect("\"sha256\": \"", "\"sha256\": \"z",
-         "/weights/sha256: expected 64 lower-case hexadecimal");
-  expect("\"weights\"", "\"weight\"", "manifest.json: unknown key \"weight\"");
-  expect("{", "", title() + "manifest.json: byte 9 (line 1, column 10): ");
-}
-
-TEST_F(QuantizedModel, FilesOfTwoModelsDoNotMix) {
-  Net net, large(8);
-  save_quantized_model(net, folder());
-  const fs::path other = folder_ / "other";
-  save_quantized_model(large, other);
-  // The weights of one with the state of the other; sizes and hashes fit.
-  std::string ours = bytes_of(folder() / "manifest.json"),
-              theirs = bytes_of(other / "manifest.json");
-  const auto line = [](const std::string& text, const std::string& key) {
-    const size_t at = text.find(" \"" + key);
-    return text.substr(at, text.find('}', at) - at);
-  };
-  std::string mixed = ours;
-  mixed.replace(mixed.find(line(ours, "weights")), line(ours, "weights").size(),
-                line(theirs, "weights"));
-  write_bytes(folder() / "manifest.json", mixed);
-  for (const auto& entry : fs::directory_iterator(other)) {
-    if (entry.path().filename().string().starts_with("weights"))
-      fs::copy(entry.path(), folder());
-  }
-  EXPECT_ERROR(c10::ValueError,
-               title() +
-                   "the weights have no tensor 'fc1.weight' of F32 [6, 4], as the quantization "
-                   "state says; the files are not of one model",
-               load_quantized_model(net, folder()));
-}
-
 TEST_F(QuantizedModel, AFolderThatCannotBeMadeIsNamed) {
   Net net;
   EXPECT_ERROR(c10::ValueError, "the folder cannot be made: No such file or directory",
@@ -235,20 +126,6 @@ TEST_F(QuantizedModel, AFolderThatCannotBeMadeIsNamed) {
   EXPECT_ERROR(c10::ValueError,
                "save_quantized_model: '" + folder().string() + "': the folder cannot be made: ",
                save_quantized_model(net, folder()));
-}
-
-TEST_F(QuantizedModel, AModelMadeInInferenceModeIsLoadedThere) {
-  Net net, other = [] {
-    const c10::InferenceMode inference;
-    return Net();
-  }();
-  save_quantized_model(net, folder());
-  EXPECT_ERROR(c10::ValueError,
-               title() + "the model's tensor 'steps' was made in inference mode and can only be",
-               load_quantized_model(other, folder()));
-  const c10::InferenceMode inference;
-  load_quantized_model(other, folder());
-  EXPECT_TRUE(same(other->fc1->weight, net->fc1->weight));
 }
 
 TEST_F(QuantizedModel, AFullDiskLeavesTheEarlierModel) {

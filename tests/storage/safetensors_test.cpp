@@ -3,7 +3,6 @@
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <torch/types.h>
 #include <unistd.h>
 
@@ -14,12 +13,12 @@
 
 #include "fastforward/quantization/affine.h"
 #include "fastforward/tensor/quantized_tensor.h"
-#include "support/expect_error.h"
-#include "support/temporary_folder.h"
+#include "storage/safetensors_folder.h"
 #include "support/tensors.h"
 
 namespace {
 
+using Safetensors = ff::test::SafetensorsFolder;
 namespace fs = std::filesystem;
 using ff::storage::read_safetensors;
 using ff::storage::SafetensorsFile;
@@ -27,19 +26,6 @@ using ff::storage::write_safetensors;
 using ff::test::bytes_of;
 using ff::test::write_bytes;
 using Tensors = std::map<std::string, torch::Tensor>;
-
-class Safetensors : public ff::test::TemporaryFolder {
- protected:
-  fs::path file(const std::string& header, const std::string& data) {
-    std::string bytes;
-    for (unsigned shift = 0; shift < 64; shift += 8)
-      bytes += static_cast<char>(static_cast<uint64_t>(header.size()) >> shift & 0xFF);
-    return write_bytes(path(), bytes + header + data);
-  }
-  fs::path path() const {
-    return folder_ / "model.safetensors";
-  }
-};
 
 // Equal bit for bit, NaN included.
 void expect_same_bytes(const torch::Tensor& got, const torch::Tensor& expected) {
@@ -181,114 +167,6 @@ TEST_F(Safetensors, UnalignedDataAreCopied) {
   const torch::Tensor y = unaligned.tensor("y");
   EXPECT_EQ(reinterpret_cast<uintptr_t>(y.const_data_ptr()) % 4, 0U);
   EXPECT_TRUE(y.equal(torch::tensor({1.5F, -2.0F})));
-}
-
-TEST_F(Safetensors, ATypeThatLibTorchLacksIsAnErrorWhenItIsAskedFor) {
-  const SafetensorsFile mixed(
-      file("{\"f4\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,1]},"
-           "\"u8\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}",
-           "ab"));
-  EXPECT_EQ(mixed.entry("f4").dtype, "F4");
-  EXPECT_FALSE(mixed.entry("f4").scalar_type.has_value());
-  EXPECT_EQ(mixed.tensor("u8").item<int>(), 'b');
-  EXPECT_ERROR(c10::NotImplementedError,
-               "SafetensorsFile: '" + path().string() +
-                   "': tensor \"f4\": LibTorch has no type for F4; convert the file",
-               mixed.tensor("f4"));
-  EXPECT_ERROR(c10::NotImplementedError, "LibTorch has no type for F4", mixed.tensors());
-}
-
-TEST_F(Safetensors, ABoolIsZeroOrOne) {
-  const std::string header = "{\"a\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[0,3]}}";
-  EXPECT_ERROR(c10::ValueError,
-               "tensor \"a\": byte " + std::to_string(8 + header.size() + 2) +
-                   ": a BOOL is 2; expected 0 or 1",
-               SafetensorsFile(file(header, std::string("\0\1\2", 3))).tensor("a"));
-}
-
-TEST_F(Safetensors, AMissingTensorIsNamed) {
-  write_safetensors(path(), {{"a", torch::ones({1})}, {"b", torch::ones({1})}});
-  const SafetensorsFile file(path());
-  EXPECT_ERROR(
-      c10::ValueError,
-      "SafetensorsFile: '" + path().string() + "': no tensor \"c\"; it has 2, the first is \"a\"",
-      file.tensor("c"));
-  EXPECT_ERROR(c10::ValueError, "no tensor \"c\"", file.entry("c"));
-  write_safetensors(path(), {});
-  EXPECT_ERROR(c10::ValueError, "no tensor \"\"; the file has none",
-               SafetensorsFile(path()).tensor(""));
-}
-
-TEST_F(Safetensors, WhatIsNoFileIsNamed) {
-  EXPECT_ERROR(
-      c10::ValueError,
-      "SafetensorsFile: '" + path().string() + "' cannot be opened: No such file or directory",
-      SafetensorsFile(path()));
-  EXPECT_ERROR(c10::ValueError, "' is not a regular file", SafetensorsFile(folder_));
-  EXPECT_ERROR(c10::ValueError, "'/dev/null' is not a regular file", SafetensorsFile("/dev/null"));
-  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
-  EXPECT_ERROR(c10::ValueError, "' is not a regular file", SafetensorsFile(folder_ / "fifo"));
-}
-
-TEST_F(Safetensors, AnErrorNamesFileAndByte) {
-  EXPECT_ERROR(
-      c10::ValueError,
-      "SafetensorsFile: '" + path().string() + "': byte 0: the file ends inside its first 8 bytes",
-      SafetensorsFile(write_bytes(path(), "")));
-  EXPECT_ERROR(c10::ValueError, "': header: byte 9: syntax error",
-               SafetensorsFile(file("{a}", "")));
-  EXPECT_ERROR(c10::ValueError, "': header: byte 13: /a: expected an object, got 1",
-               SafetensorsFile(file("{\"a\":1}", "")));
-}
-
-TEST_F(Safetensors, AFileCutAnywhereIsAnError) {
-  write_safetensors(path(), {{"a", torch::arange(5, torch::kFloat)}, {"b", torch::ones({2})}});
-  const std::string whole = bytes_of(path());
-  for (size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_THROW(SafetensorsFile(write_bytes(path(), whole.substr(0, size))), c10::ValueError)
-        << size;
-  }
-  EXPECT_ERROR(c10::ValueError, "more bytes follow",
-               SafetensorsFile(write_bytes(path(), whole + "x")));
-}
-
-TEST_F(Safetensors, NothingIsAllocatedForAnnouncedSizes) {
-  // 1 PB in a sparse file of 1 MB: a limit on memory would be hit by any allocation for it.
-  const fs::path bad = file(
-      "{\"a\":{\"dtype\":\"U8\",\"shape\":[1125899906842624],\"data_offsets\":[0,1125899906842624]}"
-      "}",
-      std::string(1 << 20, 'x'));
-  EXPECT_ERROR(c10::ValueError, "the file ends inside tensor \"a\"", SafetensorsFile(bad));
-}
-
-TEST_F(Safetensors, WhatCannotBeWrittenIsRefused) {
-  const auto expect = [&]<typename Error>(const Error*, const std::string& name,
-                                          const torch::Tensor& tensor, const std::string& part) {
-    EXPECT_ERROR(Error, part, write_safetensors(path(), {{name, tensor}}));
-    EXPECT_FALSE(fs::exists(path()));
-  };
-  const c10::ValueError* value = nullptr;
-  const c10::TypeError* type = nullptr;
-  expect(value, "a", {}, "tensor \"a\": it is undefined; leave it out");
-  expect(value, "__metadata__", torch::ones({1}),
-         "the name cannot be written; expected UTF-8 other");
-  expect(value, "\xff", torch::ones({1}), "the name cannot be written; expected UTF-8 other");
-  expect(value, "a", torch::ones(std::vector<int64_t>(65, 1)), "it has 65 dimensions");
-  expect(type, "a", torch::ones({1}, torch::kComplexDouble),
-         "the format has no type for ComplexDouble; convert it");
-  expect(type, "a", torch::ones({2, 2}).to_sparse(), "it has no plain memory (layout Sparse");
-  expect(type, "a", torch::empty({2}, torch::kMeta),
-         "it has no plain memory (layout Strided, device meta");
-  expect(type, "a", torch::quantize_per_tensor(torch::ones({2}), 0.1, 0, torch::kQInt8),
-         "it has no plain memory");
-  expect(type, "a",
-         ff::AffineQuantizationFunction::apply(torch::ones({2}), torch::ones({1}), std::nullopt,
-                                               ff::PerTensor(), 8, std::nullopt),
-         "it is quantized, which the format has no type for; write ff::dequantize of it");
-  EXPECT_ERROR(c10::ValueError, "metadata \"k\": expected UTF-8",
-               write_safetensors(path(), {}, {{"k", "\xff"}}));
-  EXPECT_ERROR(c10::Error, "cannot be opened: No such file or directory",
-               write_safetensors(folder_ / "absent" / "x", {}));
 }
 
 TEST_F(Safetensors, OpeningTouchesTheHeaderOnly) {

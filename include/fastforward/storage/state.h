@@ -18,7 +18,8 @@ struct FF_API LoadOptions {
   /// True: everything must fit, else it is an error and nothing changes. False: what fits is
   /// loaded, and the report tells the rest.
   bool strict = true;
-  /// The device of quantizers that are made anew; by default that of the model's first tensor.
+  /// The device of quantizers that are made anew; by default that of the model's first tensor,
+  /// the CPU if that one is on the meta device.
   std::optional<c10::Device> device = std::nullopt;
 };
 
@@ -61,7 +62,9 @@ FF_API std::ostream& operator<<(std::ostream& stream, const LoadReport& report);
 ///
 /// Throws c10::ValueError for a quantizer of a type that register_quantizer_type does not know, an
 /// attribute that the file cannot hold (it holds None, bool, int, float, str, and lists of those
-/// four), and a text that is not UTF-8; c10::Error if writing fails. Then the file stays as it was.
+/// four), a tag of more than 32 levels, parameters that a load would refuse, such as a scale that
+/// is NaN, and a text that is not UTF-8; c10::Error if writing fails. Then the file stays as it
+/// was.
 ///
 ///     ff::save_quantization_state(model, "w8a8.safetensors");
 ///     ff::load_quantization_state(other, "w8a8.safetensors");
