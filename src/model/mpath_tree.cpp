@@ -48,6 +48,8 @@ std::string plain_class_name(const std::string& name) {
 }
 
 std::string class_name_of(const torch::nn::Module& module) {
+  if (const auto* named = dynamic_cast<const ClassNamed*>(&module))
+    return named->class_name();
   return plain_class_name(c10::demangle(typeid(module).name()));
 }
 
@@ -99,7 +101,9 @@ bool ModuleNode::is_a(const std::string& name) const {
       return false;
     test = found->second;
   }
-  return test(*module_);
+  const auto* named = dynamic_cast<const ClassNamed*>(module_);
+  const torch::nn::Module* original = named == nullptr ? module_ : named->original();
+  return original != nullptr && test(*original);
 }
 
 bool ModuleNode::has_tag(const nn::Tag& tag) const {

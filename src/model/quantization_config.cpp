@@ -24,8 +24,38 @@ QuantizationConfig& QuantizationConfig::add_rule(mpath::Selector selector,
                                                  QuantizerFactory factory) {
   TORCH_CHECK_VALUE(factory != nullptr, "QuantizationConfig: the factory of the rule '",
                     selector.str(), "' is empty.");
-  rules_.push_back({std::move(selector), std::move(factory)});
+  rules_.push_back({std::move(selector), std::move(factory), nullptr});
   return *this;
+}
+
+QuantizationConfig& QuantizationConfig::estimate_with(
+    std::shared_ptr<range_setting::RangeEstimator> estimator) {
+  TORCH_CHECK_VALUE(!rules_.empty(),
+                    "QuantizationConfig: estimate_with needs a rule; call add_rule() first.");
+  TORCH_CHECK_VALUE(estimator != nullptr, "QuantizationConfig: the estimator of the rule '",
+                    rules_.back().selector.str(),
+                    "' is null; give one like ff::range_setting::mse_grid().");
+  rules_.back().estimator = std::move(estimator);
+  return *this;
+}
+
+QuantizationConfig& QuantizationConfig::leave_float(mpath::Selector selector) {
+  return add_rule(std::move(selector), [](const std::string&, const nn::QuantizerImpl&) {
+    return nn::Quantizer(std::make_shared<nn::QuantizerStubImpl>());
+  });
+}
+
+QuantizationConfig& QuantizationConfig::append(const QuantizationConfig& later) {
+  const std::vector<Rule> rules = later.rules_;  // `later` may be this one
+  rules_.insert(rules_.end(), rules.begin(), rules.end());
+  return *this;
+}
+
+std::vector<mpath::Selector> QuantizationConfig::selectors() const {
+  std::vector<mpath::Selector> result;
+  for (const Rule& rule : rules_)
+    result.push_back(rule.selector);
+  return result;
 }
 
 ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
@@ -40,7 +70,7 @@ ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
       winner[match.module.get()] = found.size() - 1;
   }
   for (size_t i = 0; i < rules_.size(); ++i) {
-    ConfigReport::Rule line{rules_[i].selector.str(), {}, {}, {}};
+    ConfigReport::Rule line{rules_[i].selector.str(), {}, {}, {}, rules_[i].estimator};
     for (const Match& match : found[i]) {
       const bool wins = winner.at(match.module.get()) == i;
       const bool is_kept = policy == OverwritePolicy::kSkip && !nn::is_stub(*match.module);

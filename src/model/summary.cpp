@@ -4,12 +4,12 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
-#include <array>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <sstream>
 
+#include "core/table_text.h"
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
@@ -18,7 +18,7 @@
 namespace ff {
 namespace {
 
-using Row = std::array<std::string, 6>;
+using Row = std::vector<std::string>;
 
 // Without those that another one is below of.
 std::vector<std::string> special_tags(const nn::QuantizerMetadata& metadata) {
@@ -107,16 +107,7 @@ std::ostream& operator<<(std::ostream& stream, const Summary& summary) {
   std::vector<Row> rows{{"quantizer", "tags", "type", "bits", "granularity", "range"}};
   for (const QuantizerSummary& line : summary.quantizers)
     rows.push_back(row_of(line));
-  std::array<size_t, std::tuple_size_v<Row>> widths{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    for (size_t i = 0; i + 1 < row.size(); ++i)
-      stream << row[i] << std::string(widths[i] - row[i].size() + 2, ' ');
-    stream << row.back() << "\n";
-  }
+  write_table(stream, rows);
   return stream;
 }
 

@@ -1,5 +1,7 @@
 #include "fastforward/nn/disable_quantization.h"
 
+#include <algorithm>
+
 namespace ff {
 namespace {
 
@@ -50,6 +52,14 @@ EnableQuantization::EnableQuantization(const Quantizers& quantizers) {
 EnableQuantization::~EnableQuantization() {
   for (const auto& [enabled, before] : before_)
     *enabled = before;
+}
+
+bool is_quantization_disabled(const nn::QuantizerImpl& quantizer) {
+  const auto& entries = *quantizer.overrides().entries();
+  return std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+    const PassOn* pass_on = entry->function.template target<PassOn>();
+    return pass_on != nullptr && !*pass_on->enabled;
+  });
 }
 
 DisableQuantization disable_quantization(const nn::ModuleRef& model) {

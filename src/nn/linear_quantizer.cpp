@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/fake_quantize.h"
 #include "nn/linear_options.h"
 #include "nn/linear_state.h"
 #include "quantization/check.h"
@@ -79,23 +80,42 @@ void LinearQuantizerImpl::reset_parameters() {
     replace(offset, at::empty({0}, offset.options()));
 }
 
-at::Tensor LinearQuantizerImpl::quantize(const at::Tensor& data) {
+void LinearQuantizerImpl::check_initialized() const {
   TORCH_CHECK_VALUE(
       is_initialized(), "Tried to quantize a tensor using an uninitialized quantizer (of type ",
       type_name(),
       "). This quantizer is initialized after its quantization range is specified. This "
       "can be done explicitly by using set_quantization_range() or using a range setting method "
       "(ff::estimate_ranges).");
-  return AffineQuantizationFunction::apply(
-      data, scale, offset.defined() ? std::optional(offset) : std::nullopt, options.granularity(),
-      options.num_bits(), options.quantized_dtype());
+}
+
+std::optional<at::Tensor> LinearQuantizerImpl::given_offset() const {
+  return offset.defined() ? std::optional(offset) : std::nullopt;
+}
+
+at::Tensor LinearQuantizerImpl::quantize(const at::Tensor& data) {
+  check_initialized();
+  return AffineQuantizationFunction::apply(data, scale, given_offset(), options.granularity(),
+                                           options.num_bits(), options.quantized_dtype());
+}
+
+at::Tensor LinearQuantizerImpl::quantized_values(const at::Tensor& data, bool overwrite) {
+  check_initialized();
+  const bool wants_gradients =
+      at::GradMode::is_enabled() && (data.requires_grad() || scale.requires_grad() ||
+                                     (offset.defined() && offset.requires_grad()));
+  if (!overwrite || wants_gradients)
+    return ff::fake_quantize(data, scale, given_offset(), options.granularity(),
+                             options.num_bits());
+  at::Tensor values = data;
+  return fake_quantize_out(values, data, scale, given_offset(), options.granularity(),
+                           options.num_bits());
 }
 
 std::optional<QuantizationRange> LinearQuantizerImpl::quantization_range() const {
   if (!is_initialized())
     return std::nullopt;
-  return ff::quantization_range(scale, offset.defined() ? std::optional(offset) : std::nullopt,
-                                options.num_bits());
+  return ff::quantization_range(scale, given_offset(), options.num_bits());
 }
 
 AffineParameters LinearQuantizerImpl::parameters_for_range(const at::Tensor& min,

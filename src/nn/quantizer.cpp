@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "nn/description.h"
+#include "tensor/plain.h"
 
 namespace ff::nn {
 namespace detail {
@@ -21,28 +22,50 @@ void check_not_sliced(const QuantizerImpl& quantizer, const std::type_info& copi
 
 namespace {
 
-// Calls the override before `end`, or quantize when there is none.
+// Calls the override before `end`, or `last` when there is none.
 at::Tensor call_before(QuantizerImpl& quantizer, const OverrideList::Entries& entries, size_t end,
-                       const at::Tensor& data) {
+                       const NextFunction& last, const at::Tensor& data) {
   if (end == 0)
-    return quantizer.quantize(data);
+    return last(data);
   return entries[end - 1]->function(
       quantizer,
-      [&, end](const at::Tensor& next) { return call_before(quantizer, entries, end - 1, next); },
+      [&, end](const at::Tensor& next) {
+        return call_before(quantizer, entries, end - 1, last, next);
+      },
       data);
 }
 
 }  // namespace
 
-at::Tensor QuantizerImpl::forward(const at::Tensor& data) {
+at::Tensor QuantizerImpl::run(const NextFunction& last, const at::Tensor& data) {
   return with_location([this] { return describe(); },
                        [&] {
-                         if (overrides_.entries()->empty())
-                           return quantize(data);
                          const OverrideList::Entries entries =
                              *overrides_.entries();  // may change while they run
-                         return call_before(*this, entries, entries.size(), data);
+                         return call_before(*this, entries, entries.size(), last, data);
                        });
+}
+
+at::Tensor QuantizerImpl::forward(const at::Tensor& data) {
+  if (overrides_.entries()->empty())
+    return with_location([this] { return describe(); }, [&] { return quantize(data); });
+  return run([this](const at::Tensor& next) { return quantize(next); }, data);
+}
+
+at::Tensor QuantizerImpl::fake_quantize(const at::Tensor& data, bool overwrite) {
+  if (overrides_.entries()->empty())
+    return with_location([this] { return describe(); },
+                         [&] { return quantized_values(data, overwrite); });
+  const at::Tensor values = run(
+      [&](const at::Tensor& next) {
+        return quantized_values(next, overwrite && next.is_same(data));
+      },
+      data);
+  return plain(values);
+}
+
+at::Tensor QuantizerImpl::quantized_values(const at::Tensor& data, bool /*overwrite*/) {
+  return plain(quantize(data));
 }
 
 OverrideHandle QuantizerImpl::register_override(OverrideFunction function) {

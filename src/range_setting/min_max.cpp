@@ -17,10 +17,25 @@ namespace {
 using Join = std::function<QuantizationRange(const QuantizationRange& known,
                                              const QuantizationRange& batch)>;
 
+/// What the range of the first batch becomes.
+using Begin = std::function<QuantizationRange(const QuantizationRange& batch)>;
+
+QuantizationRange as_it_is(const QuantizationRange& batch) {
+  return batch;
+}
+
+QuantizationRange widened(const QuantizationRange& range) {
+  const at::Tensor magnitude = at::maximum(range.max.abs(), range.min.abs());
+  return {-magnitude, magnitude};
+}
+
 class MinMaxStep final : public EstimatorStep {
  public:
-  MinMaxStep(std::string name, std::optional<QuantizationRange> known, Join join)
-      : name_(std::move(name)), known_(std::move(known)), join_(std::move(join)) {}
+  MinMaxStep(std::string name, std::optional<QuantizationRange> known, Join join, Begin begin)
+      : name_(std::move(name)),
+        known_(std::move(known)),
+        join_(std::move(join)),
+        begin_(std::move(begin)) {}
 
   void estimate(RangeSettable& quantizer, const at::Tensor& data) override {
     const QuantizationRange batch = tile_range(data, quantizer.granularity(), name_);
@@ -28,7 +43,7 @@ class MinMaxStep final : public EstimatorStep {
                       ": data of shape ", data.sizes(), " has ", batch.min.numel(), " tiles of ",
                       quantizer.granularity(), ", but the range so far has ", known_->min.numel(),
                       "; the number of tiles must stay.");
-    known_ = known_.has_value() ? join_(*known_, batch) : batch;
+    known_ = known_.has_value() ? join_(*known_, batch) : begin_(batch);
     quantizer.set_quantization_range(known_->min, known_->max);
   }
 
@@ -36,12 +51,17 @@ class MinMaxStep final : public EstimatorStep {
   std::string name_;
   std::optional<QuantizationRange> known_;
   Join join_;
+  Begin begin_;
 };
 
 class MinMaxEstimator final : public RangeEstimator {
  public:
-  MinMaxEstimator(std::string name, const EstimatorOptions& options, Join join)
-      : RangeEstimator(options), name_(std::move(name)), join_(std::move(join)) {}
+  MinMaxEstimator(std::string name, const EstimatorOptions& options, Join join,
+                  Begin begin = as_it_is)
+      : RangeEstimator(options),
+        name_(std::move(name)),
+        join_(std::move(join)),
+        begin_(std::move(begin)) {}
 
   std::string name() const override {
     return name_;
@@ -50,12 +70,13 @@ class MinMaxEstimator final : public RangeEstimator {
     std::optional<QuantizationRange> known = quantizer.quantization_range();
     if (known.has_value())
       known = {known->min.detach().clone(), known->max.detach().clone()};
-    return std::make_unique<MinMaxStep>(name_, std::move(known), join_);
+    return std::make_unique<MinMaxStep>(name_, std::move(known), join_, begin_);
   }
 
  private:
   std::string name_;
   Join join_;
+  Begin begin_;
 };
 
 }  // namespace
@@ -67,6 +88,16 @@ std::shared_ptr<RangeEstimator> running_minmax(const EstimatorOptions& options) 
         return QuantizationRange{at::minimum(known.min, batch.min),
                                  at::maximum(known.max, batch.max)};
       });
+}
+
+std::shared_ptr<RangeEstimator> narrow_minmax(const EstimatorOptions& options) {
+  return std::make_shared<MinMaxEstimator>(
+      "narrow_minmax", options,
+      [](const QuantizationRange& known, const QuantizationRange& batch) {
+        const QuantizationRange wide = widened(known), now = widened(batch);
+        return QuantizationRange{at::minimum(wide.min, now.min), at::maximum(wide.max, now.max)};
+      },
+      widened);
 }
 
 std::shared_ptr<RangeEstimator> smoothed_minmax(const SmoothedMinMaxOptions& options) {

@@ -38,6 +38,18 @@ class FF_API Node {
 /// A node by reference.
 using NodePtr = std::shared_ptr<const Node>;
 
+/// A module that says itself of which class it is to selectors.
+class FF_API ClassNamed {
+ public:
+  virtual ~ClassNamed() = default;
+  /// Returns the class, like "aten::conv2d"; [cls:conv2d] finds it as well.
+  virtual std::string class_name() const = 0;
+  /// Returns the module that it stands for, whose base classes count; null if there is none.
+  virtual const torch::nn::Module* original() const {
+    return nullptr;
+  }
+};
+
 /// A torch::nn::Module as a node.
 class FF_API ModuleNode final : public Node {
  public:

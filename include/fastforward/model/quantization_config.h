@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "fastforward/model/mpath.h"
 #include "fastforward/model/quantizer_collection.h"
 #include "fastforward/nn/named_quantizers.h"
+#include "fastforward/range_setting/estimator.h"
 
 namespace ff {
 
@@ -24,6 +26,8 @@ struct FF_API ConfigReport {
     std::vector<std::string> overridden;
     /// Paths of places that it matches, but had a quantizer already (OverwritePolicy::kSkip).
     std::vector<std::string> skipped;
+    /// What estimates the ranges of what it filled, null if the rule does not say.
+    std::shared_ptr<range_setting::RangeEstimator> estimator;
 
     /// True if it matches no quantizer and no stub.
     bool matches_nothing() const {
@@ -62,6 +66,16 @@ class FF_API QuantizationConfig {
     return add_rule(std::move(selector), make_quantizers<Holder>(std::move(options)));
   }
 
+  /// Says what estimates the ranges of the quantizers that the rule added last makes, where
+  /// ff::calibrate does it. Throws c10::ValueError if there is no rule yet or `estimator` is null.
+  QuantizationConfig& estimate_with(std::shared_ptr<range_setting::RangeEstimator> estimator);
+  /// Adds a rule that leaves the places in float.
+  QuantizationConfig& leave_float(mpath::Selector selector);
+  /// Adds the rules of `later` after these, so that they win.
+  QuantizationConfig& append(const QuantizationConfig& later);
+
+  /// Returns the selectors of the rules.
+  std::vector<mpath::Selector> selectors() const;
   /// Returns the number of rules.
   size_t size() const {
     return rules_.size();
@@ -79,6 +93,7 @@ class FF_API QuantizationConfig {
   struct Rule {
     mpath::Selector selector;
     QuantizerFactory factory;
+    std::shared_ptr<range_setting::RangeEstimator> estimator;
   };
 
   std::vector<Rule> rules_;

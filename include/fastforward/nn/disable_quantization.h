@@ -51,6 +51,9 @@ class FF_API EnableQuantization {
   std::vector<std::pair<std::shared_ptr<bool>, bool>> before_;
 };
 
+/// True if a DisableQuantization turns this quantizer off now.
+FF_API bool is_quantization_disabled(const nn::QuantizerImpl& quantizer);
+
 /// Returns a scope in which all quantizers of `model` are off. See DisableQuantization.
 [[nodiscard]] FF_API DisableQuantization disable_quantization(const nn::ModuleRef& model);
 

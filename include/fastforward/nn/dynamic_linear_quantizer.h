@@ -54,6 +54,9 @@ class FF_API DynamicLinearQuantizerImpl : public CloneableQuantizer<DynamicLinea
 
   /// What the quantizer was made with.
   DynamicLinearQuantizerOptions options;
+
+ protected:
+  at::Tensor quantized_values(const at::Tensor& data, bool overwrite) override;
 };
 
 /// Holder of DynamicLinearQuantizerImpl.

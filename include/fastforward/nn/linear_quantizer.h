@@ -108,7 +108,12 @@ class FF_API LinearQuantizerImpl : public CloneableQuantizer<LinearQuantizerImpl
   /// [tiles], param_dtype, not rounded; undefined if symmetric and never one-sided.
   at::Tensor offset;
 
+ protected:
+  at::Tensor quantized_values(const at::Tensor& data, bool overwrite) override;
+
  private:
+  void check_initialized() const;
+  std::optional<at::Tensor> given_offset() const;
   AffineParameters parameters_for_range(const at::Tensor& min, const at::Tensor& max) const;
 };
 

@@ -31,6 +31,14 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   /// Errors of type c10::Error get describe() put before their text.
   at::Tensor forward(const at::Tensor& data);
 
+  /// Returns what forward(data).dequantize() gives, bit for bit, as a plain tensor, in one pass
+  /// where the quantizer has one. Overrides run as in forward().
+  ///
+  /// Where the data passes unchanged, as through a stub or a disabled quantizer, this is `data`
+  /// itself. With `overwrite` the values may be written into the memory of `data`, if no gradient
+  /// is wanted.
+  at::Tensor fake_quantize(const at::Tensor& data, bool overwrite = false);
+
   /// Puts `function` before this quantizer's quantize until the handle goes. Overrides nest: the
   /// last registered is called first and reaches the others through `next`.
   [[nodiscard]] OverrideHandle register_override(OverrideFunction function);
@@ -68,10 +76,16 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   void pretty_print(std::ostream& stream) const override;
 
  protected:
+  /// Returns the values of `data` on the grid: quantize(data).dequantize(), unless a quantizer can
+  /// do better. See fake_quantize(), which calls it when no override stands before it.
+  virtual at::Tensor quantized_values(const at::Tensor& data, bool overwrite);
+
   /// Returns the type's name without "Impl".
   std::string type_name() const;
 
  private:
+  at::Tensor run(const NextFunction& last, const at::Tensor& data);
+
   OverrideList overrides_;
   QuantizerMetadata metadata_;
   std::string path_;

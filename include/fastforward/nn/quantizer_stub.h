@@ -29,6 +29,11 @@ class FF_API QuantizerStubImpl : public CloneableQuantizer<QuantizerStubImpl> {
   }
   /// The metadata.
   std::string extra_repr() const override;
+
+ protected:
+  at::Tensor quantized_values(const at::Tensor& data, bool /*overwrite*/) override {
+    return data;
+  }
 };
 
 /// Holder of QuantizerStubImpl.

@@ -25,6 +25,13 @@ struct FF_API SmoothedMinMaxOptions {
 /// always.
 FF_API std::shared_ptr<RangeEstimator> running_minmax(const EstimatorOptions& options = {});
 
+/// The range [-m, m] of each tile, m the largest magnitude over all data and over the range before.
+///
+/// A symmetric quantizer of b bits then has the scale m / (2^(b-1) - 1) and never uses its lowest
+/// code, as the 8-bit weights of TensorFlow Lite and onnxruntime ("narrow range"). Source: B. Jacob
+/// and others, arXiv:1712.05877, section 3.
+FF_API std::shared_ptr<RangeEstimator> narrow_minmax(const EstimatorOptions& options = {});
+
 /// An exponential average of each batch's minimum and maximum: range = gamma * batch + (1 - gamma)
 /// * range.
 ///

@@ -1,0 +1,121 @@
+#include "model/binding.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+
+#include "fastforward/nn/disable_quantization.h"
+#include "fastforward/nn/quantizer_stub.h"
+#include "fastforward/nn/replace_quantizer.h"
+
+namespace ff::model {
+
+Binding::Binding(std::shared_ptr<const Program> program)
+    : program_(std::move(program)),
+      sites_(program_->plan.places.size()),
+      kept_(program_->plan.places.size()) {}
+
+void Binding::set_site(size_t place, std::shared_ptr<SiteImpl> site) {
+  sites_[place] = std::move(site);
+}
+
+void Binding::replace(size_t place, nn::Quantizer quantizer) {
+  nn::replace_quantizer(*sites_[place], program_->place_names[place].name, std::move(quantizer));
+}
+
+std::shared_ptr<const ModelTensors> Binding::tensors(const FloatModel& model) {
+  const Recording& recording = program_->recording;
+  auto now = std::make_shared<ModelTensors>();
+  now->by_value.resize(recording.graph.values().size());
+  bool is_known = true;
+  const std::scoped_lock lock(mutex_);
+  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+    const auto found = recording.parameters.find(name);
+    if (found == recording.parameters.end())
+      return;
+    now->by_value[static_cast<size_t>(found->second)] = tensor;
+    is_known = is_known && tensors_ != nullptr && (*tensors_)[found->second].is_same(tensor);
+  };
+  for (const detail::ModelTensor& tensor : model.source().tensors())
+    add(tensor.name, tensor.tensor);
+  for (const auto& [name, tensor] : recording.captured)
+    add(name, tensor);
+  if (is_known && tensors_ != nullptr)
+    return tensors_;
+  for (size_t value = 0; value < now->by_value.size(); ++value) {
+    if (now->by_value[value].defined())
+      now->ids.emplace(now->by_value[value].unsafeGetTensorImpl(), static_cast<ValueId>(value));
+  }
+  tensors_ = std::move(now);
+  return tensors_;
+}
+
+FoldedWeights Binding::folded(const BatchNormFold& fold, const at::Tensor& weight,
+                              const ModelTensors& tensors) const {
+  const CallGraph& graph = program_->recording.graph;
+  return fold_batch_norm(weight, tensors[fold.bias], tensors[fold.scale], tensors[fold.shift],
+                         tensors[fold.mean], tensors[fold.variance],
+                         graph.calls()[fold.norm].epsilon,
+                         graph.calls()[fold.product].op->channel_axis);
+}
+
+QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight,
+                                          const BatchNormFold* fold, const ModelTensors& tensors) {
+  nn::Quantizer quantizer = this->quantizer(place);
+  if (nn::is_stub(*quantizer) || is_quantization_disabled(*quantizer))
+    return {weight, {}};
+  std::vector<at::Tensor> sources = {weight};
+  if (fold != nullptr) {
+    for (const ValueId value : {fold->bias, fold->scale, fold->shift, fold->mean, fold->variance}) {
+      if (value >= 0)
+        sources.push_back(tensors[value]);
+    }
+  }
+  for (const auto& parameter : quantizer->parameters())
+    sources.push_back(parameter);
+  for (const auto& buffer : quantizer->buffers())
+    sources.push_back(buffer);
+  const bool may_keep =
+      quantizer->overrides().entries()->empty() &&
+      std::none_of(sources.begin(), sources.end(), [](const at::Tensor& tensor) {
+        return tensor.is_inference() || (at::GradMode::is_enabled() && tensor.requires_grad());
+      });
+  std::vector<Stamp> stamps = {{quantizer.ptr().get(), nullptr, 0}};
+  if (may_keep) {
+    for (const at::Tensor& tensor : sources)
+      stamps.push_back({tensor.unsafeGetTensorImpl(), tensor.const_data_ptr(),
+                        static_cast<uint32_t>(tensor._version())});
+    const std::scoped_lock lock(mutex_);
+    if (kept_[place].has_value() && kept_[place]->stamps == stamps)
+      return kept_[place]->weight;
+  }
+  QuantizedWeight result;
+  if (fold == nullptr) {
+    result = {quantizer->fake_quantize(weight), {}};
+  } else {
+    const FoldedWeights folded = this->folded(*fold, weight, tensors);
+    result = {quantizer->fake_quantize(folded.weight), folded.bias};
+    if (result.weight.is_same(folded.weight))  // off
+      result = {weight, {}};
+  }
+  if (may_keep) {
+    const std::scoped_lock lock(mutex_);
+    kept_[place] = Kept{std::move(stamps), std::move(sources), result};
+  }
+  return result;
+}
+
+bool Binding::count_unseen(const std::string& call) {
+  const std::scoped_lock lock(mutex_);
+  const bool is_first = unseen_.empty();
+  ++unseen_[call];
+  return is_first;
+}
+
+std::map<std::string, int64_t> Binding::unseen() const {
+  const std::scoped_lock lock(mutex_);
+  return unseen_;
+}
+
+}  // namespace ff::model

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fastforward/model/float_model.h"
+#include "fastforward/nn/quantizer.h"
+#include "model/batch_norm_folding.h"
+#include "model/program.h"
+#include "model/site.h"
+#include "model/tracker.h"
+
+namespace ff::model {
+
+/// A quantized weight, and the bias that goes with it where a batch norm is folded in.
+struct QuantizedWeight {
+  /// On the grid; the weight itself where its quantizer is off.
+  at::Tensor weight;
+  /// Undefined where nothing is folded in.
+  at::Tensor bias;
+};
+
+/// The model's own tensors as they are in one run.
+struct ModelTensors {
+  /// Their values.
+  ParameterIds ids;
+  /// By value; undefined for values that are no parameters.
+  std::vector<at::Tensor> by_value;
+
+  /// The tensor of a value, undefined for kConstant.
+  at::Tensor operator[](ValueId value) const {
+    return value < 0 ? at::Tensor() : by_value.at(static_cast<size_t>(value));
+  }
+};
+
+/// The tensors and quantizers of one quantized model, for a program that others may share.
+class Binding {
+ public:
+  /// No sites yet.
+  explicit Binding(std::shared_ptr<const Program> program);
+
+  /// Says where a place is.
+  void set_site(size_t place, std::shared_ptr<SiteImpl> site);
+  /// What stands in a place now.
+  nn::Quantizer quantizer(size_t place) const {
+    return sites_[place]->quantizer(program_->place_names[place].name);
+  }
+  /// Puts a quantizer into a place.
+  void replace(size_t place, nn::Quantizer quantizer);
+  /// The path of a place's quantizer.
+  std::string path(size_t place) const {
+    return program_->place_names[place].site + "." + program_->place_names[place].name;
+  }
+  /// Returns the tensors that the model has now; somebody may have put others in.
+  std::shared_ptr<const ModelTensors> tensors(const FloatModel& model);
+
+  /// Weight and bias of a product with its batch norm folded into them, in float.
+  FoldedWeights folded(const BatchNormFold& fold, const at::Tensor& weight,
+                       const ModelTensors& tensors) const;
+  /// The weight of a place on its grid. With `fold`, the batch norm is folded in first, unless the
+  /// quantizer is off. Kept until a tensor that it was made of changes, where no gradient is wanted
+  /// and nothing stands before the quantizer.
+  QuantizedWeight quantized_weight(size_t place, const at::Tensor& weight,
+                                   const BatchNormFold* fold, const ModelTensors& tensors);
+
+  /// Counts a call that no example showed; returns true the first time that there is any.
+  bool count_unseen(const std::string& call);
+  /// Such calls.
+  std::map<std::string, int64_t> unseen() const;
+
+ private:
+  // What a quantized weight was made of.
+  struct Stamp {
+    const void* tensor;
+    const void* memory;
+    uint32_t version;
+    bool operator==(const Stamp&) const = default;
+  };
+  struct Kept {
+    std::vector<Stamp> stamps;
+    std::vector<at::Tensor> alive;  // so that no address is used again
+    QuantizedWeight weight;
+  };
+
+  std::shared_ptr<const Program> program_;
+  std::vector<std::shared_ptr<SiteImpl>> sites_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const ModelTensors> tensors_;
+  std::vector<std::optional<Kept>> kept_;
+  std::map<std::string, int64_t> unseen_;
+};
+
+}  // namespace ff::model

@@ -1,0 +1,193 @@
+#include "model/coverage_of.h"
+
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+
+#include "fastforward/nn/dynamic_linear_quantizer.h"
+#include "fastforward/nn/linear_quantizer.h"
+#include "fastforward/nn/quantizer_stub.h"
+
+namespace ff::model {
+namespace {
+
+using K = OperatorKind;
+
+std::string text_of(const nn::QuantizerImpl& quantizer) {
+  if (nn::is_stub(quantizer))
+    return "float";
+  const auto bits = [](const auto& options, const char* more) {
+    return c10::str(options.num_bits(), " bits ", options.granularity(), more);
+  };
+  if (const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(&quantizer))
+    return bits(linear->options, "");
+  if (const auto* dynamic = dynamic_cast<const nn::DynamicLinearQuantizerImpl*>(&quantizer))
+    return bits(dynamic->options, ", dynamic");
+  return mpath::detail::class_name_of(quantizer);
+}
+
+class Describer {
+ public:
+  Describer(const Program& program, const Binding& binding)
+      : program_(program), graph_(program.recording.graph), binding_(binding) {}
+
+  CallCoverage describe(size_t index) const {
+    const Call& call = graph_.calls()[index];
+    CallCoverage line;
+    line.site = program_.call_sites[index];
+    line.op = call.op->name;
+    if (!call.results.empty() && call.results[0] >= 0)
+      line.shape = graph_.value(call.results[0]).shape;
+    bool all_on_grids = true;
+    for (size_t i = 0; i < call.operands.size(); ++i) {
+      const Reader reader{index, i};
+      if (is_weight(graph_, reader)) {
+        add_weight(line, weight_place(graph_.value_of(call.operands[i])));
+        all_on_grids = all_on_grids && line.weight.rfind("float", 0) != 0;
+      } else if (reads_on_grid(graph_, reader)) {
+        line.operands.push_back(origin_of(graph_.value_of(call.operands[i])));
+        all_on_grids = all_on_grids && line.operands.back() != "float";
+      }
+    }
+    line.result = result_of(index);
+    line.reason = reason_of(index, line);
+    line.is_quantized = is_quantized(index, line, all_on_grids);
+    return line;
+  }
+
+ private:
+  static void add_weight(CallCoverage& line, const std::string& text) {
+    if (line.weight.empty())
+      line.weight = text;
+    else if (line.weight != text)
+      line.weight += ", " + text;
+  }
+
+  const Place* find_place(ValueId value, size_t& index) const {
+    for (index = 0; index < program_.plan.places.size(); ++index) {
+      if (program_.plan.places[index].value == value)
+        return &program_.plan.places[index];
+    }
+    return nullptr;
+  }
+
+  // The quantizer of the parameter that a weight is, maybe through t().
+  std::string weight_place(ValueId value) const {
+    size_t place = 0;
+    while (value >= 0 && find_place(value, place) == nullptr) {
+      const Value& known = graph_.value(value);
+      if (known.kind != Value::Kind::kResult || graph_.calls()[known.call].operands.empty())
+        return "float";
+      value = graph_.value_of(graph_.calls()[known.call].operands[0]);
+    }
+    return value < 0 ? "float" : text_of(*binding_.quantizer(place));
+  }
+
+  bool is_wanted(ValueId value) const {
+    return value >= 0 && program_.plan.wanted[static_cast<size_t>(value)];
+  }
+
+  // True if the results of a call are on the grid of its operand.
+  bool keeps_a_grid(const Call& call) const {
+    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.operands.empty() &&
+           is_wanted(graph_.value_of(call.operands[0]));
+  }
+
+  std::string origin_of(ValueId value) const {
+    if (value < 0)
+      return "constant";
+    size_t place = 0;
+    while (is_wanted(value)) {
+      if (find_place(value, place) != nullptr) {
+        if (nn::is_stub(*binding_.quantizer(place)))
+          return "float";
+        return program_.place_names[place].site;
+      }
+      const Call& maker = graph_.calls()[graph_.value(value).call];
+      if (!keeps_a_grid(maker))
+        break;
+      value = graph_.value_of(maker.operands[0]);
+    }
+    return "float";
+  }
+
+  std::string result_of(size_t index) const {
+    size_t place = 0;
+    for (const ValueId value : graph_.calls()[index].results) {
+      if (value < 0 || find_place(value, place) == nullptr)
+        continue;
+      std::string text = text_of(*binding_.quantizer(place));
+      if (text != "float" && !program_.plan.places[place].readers.empty())
+        text += ", for those that want it";
+      return text;
+    }
+    return "";
+  }
+
+  std::string readers_of(const Value& value) const {
+    std::vector<std::string> names;
+    for (const Reader& reader : value.readers) {
+      const std::string& name = program_.call_sites[reader.call];
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
+    }
+    return c10::str(c10::Join(", ", names));
+  }
+
+  std::string reason_of(size_t index, const CallCoverage& line) const {
+    const Call& call = graph_.calls()[index];
+    const CallPlan& plan = program_.plan.calls[index];
+    if (plan.folded_into.has_value())
+      return "folded into " + program_.call_sites[*plan.folded_into];
+    if (line.result == "float")
+      return "left in float by the rules";
+    if (!line.result.empty())
+      return call.kind == K::kFloat ? "computed in float" : "";
+    if (call.results.empty() || call.results[0] < 0)
+      return "its result holds no floating-point numbers";
+    const Value& value = graph_.value(call.results[0]);
+    if (value.is_of_parameters)
+      return "computed from parameters";
+    if (keeps_a_grid(call) && is_wanted(call.results[0]))
+      return "keeps the grid of its operand";
+    if (value.is_returned)
+      return "returned by the model, stays float";
+    if (value.readers.empty())
+      return "nobody reads its result";
+    if (value.readers.size() == 1 && can_be_followed(call.kind) &&
+        (graph_.calls()[value.readers[0].call].kind == K::kActivation ||
+         program_.plan.calls[value.readers[0].call].folded_into.has_value()))
+      return "goes on in " + readers_of(value);
+    return "read in float by " + readers_of(value);
+  }
+
+  bool is_quantized(size_t index, const CallCoverage& line, bool all_on_grids) const {
+    const Call& call = graph_.calls()[index];
+    if (call.kind == K::kProduct)
+      return all_on_grids;
+    if (call.kind == K::kLookup)
+      return !line.weight.empty() && line.weight != "float";
+    if (program_.plan.calls[index].folded_into.has_value())
+      return true;
+    if (keeps_a_grid(call) && is_wanted(call.results[0]))
+      return origin_of(call.results[0]) != "float";
+    return !line.result.empty() && line.result != "float";
+  }
+
+  const Program& program_;
+  const CallGraph& graph_;
+  const Binding& binding_;
+};
+
+}  // namespace
+
+Coverage coverage_of(const Program& program, const Binding& binding) {
+  Coverage coverage;
+  const Describer describer(program, binding);
+  for (size_t call = 0; call < program.recording.graph.calls().size(); ++call)
+    coverage.calls.push_back(describer.describe(call));
+  coverage.unseen = binding.unseen();
+  return coverage;
+}
+
+}  // namespace ff::model

@@ -1,0 +1,162 @@
+#include "fastforward/model/float_model.h"
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+
+#include <unordered_set>
+
+#include "fastforward/model/mpath_tree.h"
+#include "fastforward/model/quantized_model.h"
+
+namespace ff {
+namespace detail {
+namespace {
+
+std::string class_of(const torch::jit::Module& module) {
+  // "__torch__.torch.nn.modules.conv.___torch_mangle_3.Conv2d"
+  const std::string name = module.type()->name().has_value() ? module.type()->name()->name() : "";
+  return name.empty() ? "Module" : name;
+}
+
+// The interpreter runs operator by operator: nothing is fused or optimized away.
+class ScriptSource final : public ModelSource {
+ public:
+  explicit ScriptSource(torch::jit::Module module) : module_(std::move(module)) {}
+
+  c10::IValue forward(const Inputs& inputs) override {
+    const torch::jit::GraphOptimizerEnabledGuard plain(false);
+    return module_.forward(inputs);
+  }
+  std::vector<ModelTensor> tensors() const override {
+    std::vector<ModelTensor> result;
+    std::unordered_set<const c10::TensorImpl*> seen;
+    const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
+      if (tensor.defined() && seen.insert(tensor.unsafeGetTensorImpl()).second)
+        result.push_back({name, tensor, is_buffer});
+    };
+    for (const auto& parameter : module_.named_parameters())
+      add(parameter.name, parameter.value, false);
+    for (const auto& buffer : module_.named_buffers())
+      add(buffer.name, buffer.value, true);
+    return result;
+  }
+  ModelOwner owner(const std::string& path) const override {
+    torch::jit::Module module = module_;
+    for (size_t begin = 0; begin < path.size();) {
+      const size_t end = std::min(path.find('.', begin), path.size());
+      module = module.attr(path.substr(begin, end - begin)).toModule();
+      begin = end + 1;
+    }
+    return {class_of(module), nullptr};
+  }
+  std::shared_ptr<ModelSource> clone() const override {
+    return std::make_shared<ScriptSource>(module_.deepcopy());
+  }
+  void train(bool on) override {
+    module_.train(on);
+  }
+  bool is_training() const override {
+    return module_.is_training();
+  }
+
+ private:
+  torch::jit::Module module_;
+};
+
+class FunctionSource final : public ModelSource {
+ public:
+  explicit FunctionSource(std::function<c10::IValue(const Inputs&)> function)
+      : function_(std::move(function)) {}
+
+  c10::IValue forward(const Inputs& inputs) override {
+    return function_(inputs);
+  }
+  std::vector<ModelTensor> tensors() const override {
+    return {};
+  }
+  ModelOwner owner(const std::string&) const override {
+    return {"function", nullptr};
+  }
+  std::shared_ptr<ModelSource> clone() const override {
+    TORCH_CHECK_NOT_IMPLEMENTED(false,
+                                "clone: the model is a function, and what it captures cannot be "
+                                "copied; give a torch::nn::Module or a torch::jit::Module.");
+  }
+  void train(bool on) override {
+    is_training_ = on;
+  }
+  bool is_training() const override {
+    return is_training_;
+  }
+
+ private:
+  std::function<c10::IValue(const Inputs&)> function_;
+  bool is_training_ = false;
+};
+
+}  // namespace
+
+void refuse_inputs(const std::string& called, const Inputs& inputs, const std::string& expected) {
+  std::string given;
+  for (const c10::IValue& input : inputs)
+    given += (given.empty() ? "" : ", ") + input.tagKind();
+  TORCH_CHECK_TYPE(false, called, " cannot be called with ", inputs.size(), " inputs (",
+                   given.empty() ? "none" : given, "); ", expected, ".");
+}
+
+bool are_tensors(const Inputs& inputs) {
+  return std::all_of(inputs.begin(), inputs.end(),
+                     [](const c10::IValue& input) { return input.isTensor(); });
+}
+
+void check_plain_module(const torch::nn::Module* module) {
+  TORCH_CHECK_VALUE(module != nullptr,
+                    "FloatModel: the module is null; give one that was made, for example with "
+                    "std::make_shared.");
+  const auto check = [](const torch::nn::Module& part, const std::string& path) {
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        dynamic_cast<const QuantizedModelImpl*>(&part) == nullptr,
+        "FloatModel: ", path.empty() ? "the model" : "'" + path + "'",
+        " is a quantized model already; quantize the plain model that it was made of.");
+  };
+  check(*module, "");
+  for (const auto& child : module->named_modules("", /*include_self=*/false))
+    check(*child.value(), child.key());
+}
+
+std::vector<ModelTensor> tensors_of(const torch::nn::Module& module) {
+  std::vector<ModelTensor> result;
+  std::unordered_set<const c10::TensorImpl*> seen;
+  const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
+    if (tensor.defined() && seen.insert(tensor.unsafeGetTensorImpl()).second)
+      result.push_back({name, tensor, is_buffer});
+  };
+  for (const auto& parameter : module.named_parameters())
+    add(parameter.key(), parameter.value(), false);
+  for (const auto& buffer : module.named_buffers())
+    add(buffer.key(), buffer.value(), true);
+  return result;
+}
+
+ModelOwner owner_in(const std::shared_ptr<torch::nn::Module>& module, const std::string& path) {
+  std::shared_ptr<torch::nn::Module> owner = module;
+  for (size_t begin = 0; begin < path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    owner = owner->named_children()[path.substr(begin, end - begin)];
+    begin = end + 1;
+  }
+  return {mpath::detail::class_name_of(*owner), owner};
+}
+
+std::shared_ptr<ModelSource> function_source(std::function<c10::IValue(const Inputs&)> function) {
+  return std::make_shared<FunctionSource>(std::move(function));
+}
+
+}  // namespace detail
+
+FloatModel::FloatModel(std::shared_ptr<detail::ModelSource> source) : source_(std::move(source)) {}
+
+FloatModel::FloatModel(const torch::jit::Module& module)
+    : source_(std::make_shared<detail::ScriptSource>(module)) {}
+
+}  // namespace ff

@@ -1,0 +1,99 @@
+#include "fastforward/model/presets.h"
+
+#include <c10/util/Exception.h>
+
+#include <optional>
+
+#include "fastforward/nn/dynamic_linear_quantizer.h"
+#include "fastforward/nn/linear_quantizer.h"
+#include "fastforward/range_setting/min_max.h"
+
+namespace ff::presets {
+namespace {
+
+constexpr const char* kWeights = "**/[qtag:parameter/weight]";
+constexpr const char* kActivations = "**/[qtag:activation]";
+
+std::optional<int64_t> integer(const nn::QuantizerMetadata& metadata, const char* name) {
+  const auto found = metadata.attributes().find(name);
+  if (found == metadata.attributes().end())
+    return std::nullopt;
+  return found->second.toInt();
+}
+
+void add_weights(QuantizationConfig& config, int64_t bits, bool per_channel) {
+  constexpr int64_t kNarrowBits = 8;
+  config.add_rule<nn::LinearQuantizer>(
+      kWeights, [bits, per_channel](const nn::QuantizerMetadata& metadata) {
+        nn::LinearQuantizerOptions options(bits);
+        options.allow_one_sided(false);
+        const std::optional<int64_t> axis = integer(metadata, "channel_axis");
+        if (per_channel && axis.has_value())
+          options.granularity(PerChannel(*axis));
+        return options;
+      });
+  config.estimate_with(bits == kNarrowBits ? range_setting::narrow_minmax()
+                                           : range_setting::running_minmax());
+}
+
+void add_activations(QuantizationConfig& config, int64_t bits) {
+  config.add_rule<nn::LinearQuantizer>(kActivations, [bits](const nn::QuantizerMetadata& metadata) {
+    return nn::LinearQuantizerOptions(bits).symmetric(metadata.attributes().count("nonnegative") !=
+                                                      0);
+  });
+  config.estimate_with(range_setting::running_minmax());
+}
+
+void check_bits(const char* what, int64_t bits) {
+  constexpr int64_t kMost = 16;
+  TORCH_CHECK_VALUE(bits >= 0 && bits <= kMost, "presets::with_bits: ", what, " is ", bits,
+                    "; expected 1 to 16, or 0 for float.");
+}
+
+}  // namespace
+
+QuantizationConfig with_bits(const PresetOptions& options) {
+  check_bits("weight_bits", options.weight_bits);
+  check_bits("activation_bits", options.activation_bits);
+  QuantizationConfig config;
+  if (options.weight_bits > 0)
+    add_weights(config, options.weight_bits, options.per_channel);
+  if (options.activation_bits > 0)
+    add_activations(config, options.activation_bits);
+  return config;
+}
+
+QuantizationConfig w8a8() {
+  return with_bits({.weight_bits = 8, .activation_bits = 8});
+}
+
+QuantizationConfig w4a8() {
+  return with_bits({.weight_bits = 4, .activation_bits = 8});
+}
+
+QuantizationConfig w4a16() {
+  return with_bits({.weight_bits = 4, .activation_bits = 16});
+}
+
+QuantizationConfig w8a16() {
+  return with_bits({.weight_bits = 8, .activation_bits = 16});
+}
+
+QuantizationConfig w8() {
+  return with_bits({.weight_bits = 8, .activation_bits = 0});
+}
+
+QuantizationConfig w8a8_per_token() {
+  QuantizationConfig config = w8();
+  config.add_rule<nn::DynamicLinearQuantizer>(
+      kActivations, [](const nn::QuantizerMetadata& metadata) {
+        std::vector<int64_t> axes;
+        for (int64_t axis = 0; axis + 1 < integer(metadata, "dims").value_or(0); ++axis)
+          axes.push_back(axis);
+        nn::DynamicLinearQuantizerOptions options(8);
+        return axes.empty() ? options : options.granularity(PerChannel(std::move(axes)));
+      });
+  return config;
+}
+
+}  // namespace ff::presets

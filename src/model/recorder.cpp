@@ -1,0 +1,246 @@
+#include "model/recorder.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "model/model_run.h"
+
+namespace ff::model {
+namespace {
+
+bool contains(const std::vector<size_t>& positions, size_t position) {
+  return std::find(positions.begin(), positions.end(), position) != positions.end();
+}
+
+// For a result that is its operand with the axes in another order: the operand's axis for each.
+std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
+  if (!arguments[0].isTensor())
+    return {};
+  const int64_t dims = arguments[0].toTensor().dim();
+  std::vector<int64_t> axes(static_cast<size_t>(dims));
+  std::iota(axes.begin(), axes.end(), 0);
+  const auto wrapped = [&](const c10::IValue& axis) {
+    return static_cast<size_t>(axis.toInt() < 0 ? axis.toInt() + dims : axis.toInt());
+  };
+  if (info.site == "t") {
+    std::reverse(axes.begin(), axes.end());
+  } else if (info.site == "transpose" && arguments[1].isInt()) {
+    std::swap(axes[wrapped(arguments[1])], axes[wrapped(arguments[2])]);
+  } else if (info.site == "permute") {
+    axes.clear();
+    for (const int64_t axis : arguments[1].toIntVector())
+      axes.push_back(axis < 0 ? axis + dims : axis);
+  } else {
+    return {};
+  }
+  return axes;
+}
+
+class Recorder final : public ModelRun {
+ public:
+  Recorder(Recording& recording, ParameterIds& parameters)
+      : ModelRun(recording.graph, parameters), recording_(recording), parameters_(parameters) {}
+
+  void mark_returned(const std::vector<at::Tensor>& tensors) {
+    for (const at::Tensor& tensor : tensors) {
+      Tracker::Identity identity = tracker().identify(tensor);
+      if (identity.is_changed)
+        identity.value = on_changed(identity.value, identity.written);
+      if (identity.value >= 0)
+        recording_.graph.value(identity.value).is_returned = true;
+    }
+  }
+
+ protected:
+  int number_of(const CallKey& key) override {
+    return recording_.graph.add_key(key);
+  }
+
+  // A tensor in the place of a weight that nobody made in this run is kept by the model.
+  ValueId on_foreign(const OperatorInfo& info, size_t argument, const at::Tensor& tensor) override {
+    const bool may_be_weight =
+        contains(info.weights, argument) ||
+        (info.kind == OperatorKind::kProduct && info.weights.empty() && tensor.dim() == 2) ||
+        info.kind == OperatorKind::kNorm || (info.site == "t" && tensor.dim() == 2);
+    if (!may_be_weight)
+      return kConstant;
+    const std::string name = "captured_" + std::to_string(recording_.captured.size());
+    const ValueId value = recording_.graph.add_parameter(name, tensor.sizes().vec());
+    recording_.parameters.emplace(name, value);
+    recording_.captured.emplace_back(name, tensor);
+    parameters_.emplace(tensor.unsafeGetTensorImpl(), value);
+    return value;
+  }
+
+  ValueId on_changed(ValueId before, ValueId written) override {
+    static const OperatorInfo changed = [] {
+      OperatorInfo info;
+      info.name = info.site = "written_through_a_view";
+      info.gives_tensors = true;
+      return info;
+    }();
+    CallGraph& graph = recording_.graph;
+    const int key = graph.add_key({changed.site, {before, written}});
+    const size_t occurrence = count(key);
+    if (occurrence >= graph.occurrences(key).size()) {
+      const size_t index = graph.add_call(key, Call{&changed, OperatorKind::kFloat, {}, {}, {}});
+      const std::vector<int64_t> shape =
+          before >= 0 ? graph.value(before).shape : std::vector<int64_t>();
+      graph.call(index).results = {graph.add_result(index, 0, shape)};
+      for (const ValueId value : {before, written}) {
+        if (value < 0)
+          continue;
+        graph.call(index).operands.push_back({graph.call(index).operands.size(), -1, {}});
+        graph.add_reader(index, graph.call(index).operands.size() - 1, value);
+      }
+    }
+    const size_t index = graph.occurrences(key)[occurrence];
+    ++graph.call(index).times;
+    return graph.calls()[index].results[0];
+  }
+
+  void on_call(Meeting& meeting) override {
+    CallGraph& graph = recording_.graph;
+    const bool is_new = meeting.occurrence >= graph.occurrences(meeting.key).size();
+    size_t index = 0;
+    if (is_new) {
+      index = graph.add_call(meeting.key, describe(meeting));
+    } else {
+      index = graph.occurrences(meeting.key)[meeting.occurrence];
+    }
+    ++graph.call(index).times;
+    add_operands(index, meeting);
+    const c10::ArrayRef<c10::IValue> results = call(meeting);
+    if (is_new)
+      add_results(index, results);
+    define_results(meeting, results, graph.calls()[index].results);
+  }
+
+ private:
+  static Call describe(const Meeting& meeting) {
+    Call call{&meeting.info, meeting.info.kind, {}, {}, {}};
+    const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
+    if (meeting.info.kind == OperatorKind::kStructural)
+      call.axes = axes_of(meeting.info, arguments);
+    if (meeting.info.kind == OperatorKind::kNorm) {
+      // input, weight, bias, running_mean, running_var, training, momentum, eps
+      constexpr size_t kTraining = 5, kEpsilon = 7;
+      call.training = arguments[kTraining].toBool() || !arguments[3].isTensor() ||
+                      !arguments[3].toTensor().defined();
+      call.epsilon = arguments[kEpsilon].toDouble();
+    }
+    return call;
+  }
+
+  void add_operands(size_t index, const Meeting& meeting) {
+    CallGraph& graph = recording_.graph;
+    for (const MetOperand& met : meeting.operands) {
+      std::vector<Operand>& known = graph.call(index).operands;
+      auto found = std::find_if(known.begin(), known.end(), [&](const Operand& operand) {
+        return operand.argument == met.argument && operand.element == met.element;
+      });
+      if (found == known.end())
+        found = known.insert(known.end(), Operand{met.argument, met.element, {}});
+      if (met.value >= 0)
+        graph.add_reader(index, static_cast<size_t>(found - known.begin()), met.value);
+    }
+  }
+
+  void add_results(size_t index, c10::ArrayRef<c10::IValue> results) {
+    CallGraph& graph = recording_.graph;
+    const bool is_of_parameters =
+        std::all_of(graph.calls()[index].operands.begin(), graph.calls()[index].operands.end(),
+                    [&](const Operand& operand) {
+                      const ValueId value = graph.value_of(operand);
+                      return value == kConstant || graph.is_of_parameters(value);
+                    });
+    // A lookup is chosen by integers, which are inputs.
+    const bool is_lookup = graph.calls()[index].kind == OperatorKind::kLookup;
+    visit_results(results, [&](const at::Tensor& tensor) {
+      std::vector<ValueId> values = graph.calls()[index].results;
+      values.push_back(is_value(tensor)
+                           ? graph.add_result(index, values.size(), tensor.sizes().vec())
+                           : kConstant);
+      if (values.back() >= 0)
+        graph.value(values.back()).is_of_parameters = is_of_parameters && !is_lookup;
+      graph.call(index).results = std::move(values);
+    });
+  }
+
+  Recording& recording_;
+  ParameterIds& parameters_;
+};
+
+void add_parameters(const FloatModel& model, Recording& recording) {
+  for (const detail::ModelTensor& tensor : model.source().tensors()) {
+    if (is_value(tensor.tensor))
+      recording.parameters.emplace(
+          tensor.name, recording.graph.add_parameter(tensor.name, tensor.tensor.sizes().vec()));
+  }
+}
+
+// A function of one tensor, where the other operand of an addition is a constant.
+void refine_kinds(CallGraph& graph) {
+  for (size_t index = 0; index < graph.calls().size(); ++index) {
+    const Call& call = graph.calls()[index];
+    if (call.kind != OperatorKind::kArithmetic)
+      continue;
+    const auto is_data = [&](const Operand& operand) {
+      return std::any_of(operand.values.begin(), operand.values.end(),
+                         [&](ValueId value) { return !graph.is_of_parameters(value); });
+    };
+    if (std::count_if(call.operands.begin(), call.operands.end(), is_data) < 2)
+      graph.call(index).kind = OperatorKind::kActivation;
+  }
+}
+
+}  // namespace
+
+Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
+  TORCH_CHECK_VALUE(!examples.empty(), "record: there is no example; give the inputs of one call.");
+  Recording recording;
+  add_parameters(model, recording);
+  for (const Inputs& inputs : examples) {
+    const std::vector<at::Tensor> tensors = tensors_in(inputs);
+    while (recording.inputs < tensors.size()) {
+      recording.graph.add_input(std::to_string(recording.inputs));
+      ++recording.inputs;
+    }
+  }
+  for (const Inputs& inputs : examples) {
+    const at::NoGradGuard no_grad;
+    ParameterIds parameters = parameter_ids(model, recording);
+    Recorder recorder(recording, parameters);
+    recorder.define_inputs(tensors_in(inputs));
+    c10::IValue result;
+    {
+      const OperatorMode::Scope scope(recorder, "record");
+      result = model.forward(inputs);
+    }
+    recorder.mark_returned(tensors_in({result}));
+  }
+  TORCH_CHECK_VALUE(!recording.graph.calls().empty(),
+                    "record: no operator of the model read a floating-point input or a parameter; "
+                    "there is nothing to quantize.");
+  refine_kinds(recording.graph);
+  return recording;
+}
+
+ParameterIds parameter_ids(const FloatModel& model, const Recording& recording) {
+  ParameterIds ids;
+  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+    const auto found = recording.parameters.find(name);
+    if (found != recording.parameters.end())
+      ids.emplace(tensor.unsafeGetTensorImpl(), found->second);
+  };
+  for (const detail::ModelTensor& tensor : model.source().tensors())
+    add(tensor.name, tensor.tensor);
+  for (const auto& [name, tensor] : recording.captured)
+    add(name, tensor);
+  return ids;
+}
+
+}  // namespace ff::model

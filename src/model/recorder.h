@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "fastforward/model/float_model.h"
+#include "model/call_graph.h"
+#include "model/tracker.h"
+
+namespace ff::model {
+
+/// What examples showed of a model.
+struct Recording {
+  /// The calls.
+  CallGraph graph;
+  /// Values of the model's parameters and buffers by name, and those of captured tensors.
+  std::unordered_map<std::string, ValueId> parameters;
+  /// Tensors that are used as weights and no parameters of the model: constants of a frozen
+  /// TorchScript file, captures of a function. By name.
+  std::vector<std::pair<std::string, at::Tensor>> captured;
+  /// Whether each input has floating-point numbers in the examples.
+  size_t inputs = 0;
+};
+
+/// Runs the model once for each example, without gradients, and merges what it runs.
+///
+/// Throws c10::ValueError without an example, what the model throws, and c10::ValueError if no
+/// operator of the model read an input or a parameter.
+Recording record(const FloatModel& model, const std::vector<Inputs>& examples);
+
+/// The tensors of a model by their object, for a run.
+ParameterIds parameter_ids(const FloatModel& model, const Recording& recording);
+
+}  // namespace ff::model

@@ -1,0 +1,241 @@
+#include "model/runner.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+
+#include "fastforward/nn/disable_quantization.h"
+#include "fastforward/nn/linear_quantizer.h"
+#include "fastforward/nn/quantizer_stub.h"
+
+namespace ff::model {
+namespace {
+
+c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor& tensor) {
+  if (element < 0)
+    return tensor;
+  if (list.isTensorList()) {
+    std::vector<at::Tensor> tensors = list.toTensorVector();
+    tensors[static_cast<size_t>(element)] = tensor;
+    return tensors;
+  }
+  std::vector<std::optional<at::Tensor>> tensors = list.toOptionalTensorVector();
+  tensors[static_cast<size_t>(element)] = tensor;
+  return c10::List<std::optional<at::Tensor>>(tensors);
+}
+
+bool is_off(const nn::QuantizerImpl& quantizer) {
+  return nn::is_stub(quantizer) || is_quantization_disabled(quantizer);
+}
+
+// True if nobody but the caller can see the memory.
+bool is_own(const at::Tensor& tensor) {
+  return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1;
+}
+
+}  // namespace
+
+Runner::Runner(QuantizedModelImpl& model, std::shared_ptr<const ModelTensors> tensors)
+    : ModelRun(model.program_->recording.graph, tensors->ids),
+      model_(model),
+      program_(*model.program_),
+      binding_(*model.binding_),
+      tensors_(std::move(tensors)) {}
+
+void Runner::rethrow_own_error() const {
+  if (own_error_ != nullptr)
+    std::rethrow_exception(own_error_);
+}
+
+ValueId Runner::on_foreign(const OperatorInfo&, size_t, const at::Tensor&) {
+  return kConstant;
+}
+
+ValueId Runner::on_changed(ValueId before, ValueId written) {
+  const CallGraph& graph = program_.recording.graph;
+  const int key = graph.find_key({"written_through_a_view", {before, written}});
+  if (key < 0)
+    return kUnseen;
+  const std::vector<size_t>& calls = graph.occurrences(key);
+  return graph.calls()[calls[std::min(count(key), calls.size() - 1)]].results[0];
+}
+
+void Runner::refuse_uninitialized() const {
+  const std::vector<std::string> paths = model_.uninitialized();
+  TORCH_CHECK_VALUE(false, "QuantizedModel: ", paths.size(),
+                    " quantizers have no range yet: ", c10::Join(", ", paths),
+                    "; run ff::calibrate(model, batches), call set_quantization_range() on each, "
+                    "or leave them in float with a rule.");
+}
+
+at::Tensor Runner::on_grid(size_t place, const at::Tensor& data, bool overwrite) {
+  try {
+    nn::Quantizer quantizer = binding_.quantizer(place);
+    const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(quantizer.ptr().get());
+    if (linear != nullptr && !linear->is_initialized() && quantizer->overrides().entries()->empty())
+      refuse_uninitialized();
+    return quantizer->fake_quantize(data, overwrite);
+  } catch (...) {
+    own_error_ = std::current_exception();
+    throw;
+  }
+}
+
+// Several calls may read one value: its values on the grid are computed once.
+at::Tensor Runner::read(size_t place, const at::Tensor& tensor) {
+  Tracker::Entry* entry = tracker().find(tensor);
+  if (entry == nullptr)
+    return on_grid(place, tensor, false);
+  if (!entry->on_grid.defined()) {
+    entry->on_grid = on_grid(place, tensor, false);
+    entry->reads_left = static_cast<int>(program_.plan.places[place].readers.size());
+  }
+  at::Tensor values = entry->on_grid;
+  if (--entry->reads_left <= 0)
+    entry->on_grid = at::Tensor();
+  return values;
+}
+
+bool Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
+  const Call& call = program_.recording.graph.calls()[index];
+  const CallPlan& plan = program_.plan.calls[index];
+  bool is_folded = false;
+  for (const auto& [operand, place] : plan.reads) {
+    const Operand& where = call.operands[operand];
+    const auto met = std::find_if(
+        meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& candidate) {
+          return candidate.argument == where.argument && candidate.element == where.element;
+        });
+    if (met == meeting.operands.end())
+      continue;
+    const at::Tensor tensor = meeting.tensor(where.argument, where.element);
+    at::Tensor values;
+    if (program_.plan.places[place].kind != Place::Kind::kWeight) {
+      values = read(place, tensor);
+    } else {
+      std::optional<BatchNormFold> fold;
+      if (plan.folded_norm.has_value())
+        fold = fold_of(program_.recording.graph, index, *plan.folded_norm);
+      QuantizedWeight weight;
+      try {
+        weight = binding_.quantized_weight(place, tensor, fold.has_value() ? &*fold : nullptr,
+                                           *tensors_);
+      } catch (...) {
+        own_error_ = std::current_exception();
+        throw;
+      }
+      values = weight.weight;
+      if (weight.bias.defined()) {
+        meeting.argument(static_cast<size_t>(call.op->bias)) = weight.bias;
+        is_folded = true;
+      }
+    }
+    if (!values.is_same(tensor))
+      meeting.argument(where.argument) =
+          with_element(meeting.argument(where.argument), where.element, values);
+  }
+  return is_folded;
+}
+
+void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) {
+  for (const auto& [result, place] : program_.plan.calls[index].results) {
+    if (first + result >= meeting.stack.size() || !meeting.stack[first + result].isTensor())
+      continue;
+    c10::IValue& slot = meeting.stack[first + result];
+    const at::Tensor value = std::move(slot).toTensor();
+    slot = on_grid(place, value, is_own(value));
+  }
+}
+
+// An operator that writes to its operand, whose result gets a grid: others see that memory too, so
+// the values on the grid are written there. What autograd keeps of the operator stays as it was.
+void Runner::run_in_place(Meeting& meeting, size_t index) {
+  const size_t argument = meeting.info.written[0];
+  const size_t place = program_.plan.calls[index].results[0].second;
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  at::Tensor target = meeting.argument(argument).toTensor();
+  const bool keeps_graph =
+      at::GradMode::is_enabled() &&
+      std::any_of(meeting.arguments().begin(), meeting.arguments().end(),
+                  [](const c10::IValue& value) {
+                    return value.isTensor() && value.toTensor().requires_grad();
+                  });
+  if (keeps_graph)
+    meeting.argument(argument) = target.clone();
+  const at::Tensor value = call(meeting)[0].toTensor();
+  const at::Tensor values = on_grid(place, value, !keeps_graph);
+  if (keeps_graph || !values.is_same(target))
+    target.copy_(values);
+  meeting.stack[first] = target;
+}
+
+bool Runner::is_folded_norm(const Meeting& meeting, size_t index) {
+  if (!program_.plan.calls[index].folded_into.has_value())
+    return false;
+  const Tracker::Entry* entry = tracker().find(meeting.arguments()[0].toTensor());
+  return entry != nullptr && entry->is_folded;
+}
+
+// What a batch norm would give is there already.
+void Runner::run_folded_norm(Meeting& meeting, size_t index) {
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  const at::Tensor value = meeting.arguments()[0].toTensor();
+  torch::jit::drop(meeting.stack, meeting.info.arguments);
+  meeting.stack.emplace_back(value);
+  for (const auto& [result, place] : program_.plan.calls[index].results)
+    meeting.stack[first] =
+        on_grid(place, value, value.has_storage() && value.storage().use_count() == 1);
+  tracker().define(meeting.stack[first].toTensor(),
+                   program_.recording.graph.calls()[index].results[0]);
+}
+
+void Runner::run_unseen(Meeting& meeting) {
+  const std::string call = meeting.info.name;
+  try {
+    TORCH_CHECK_VALUE(!model_.strict_, "QuantizedModel: no example showed this call of ", call,
+                      ", so nothing says how to quantize it. Give autoquantize an example that "
+                      "runs it, or allow such calls with set_strict(false).");
+  } catch (...) {
+    own_error_ = std::current_exception();
+    throw;
+  }
+  if (binding_.count_unseen(call))
+    TORCH_WARN("QuantizedModel: a call of ", call,
+               " was not in any example and runs in float, as others may; coverage() counts them. "
+               "Give autoquantize an example that runs it.");
+  define_all(meeting, this->call(meeting), kUnseen);
+}
+
+void Runner::on_call(Meeting& meeting) {
+  if (meeting.key < 0) {
+    run_unseen(meeting);
+    return;
+  }
+  // A loop may run more often than in the examples: the last call that they showed serves.
+  const CallGraph& graph = program_.recording.graph;
+  const std::vector<size_t>& calls = graph.occurrences(meeting.key);
+  const size_t index = calls[std::min(meeting.occurrence, calls.size() - 1)];
+  const CallPlan& plan = program_.plan.calls[index];
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  if (is_folded_norm(meeting, index)) {
+    run_folded_norm(meeting, index);
+    return;
+  }
+  const bool is_folded = put_operands_on_grids(meeting, index);
+  if (!meeting.info.written.empty() && plan.results.size() == 1 &&
+      !is_off(*binding_.quantizer(plan.results[0].second))) {
+    run_in_place(meeting, index);
+  } else {
+    call(meeting);
+    put_results_on_grids(meeting, index, first);
+  }
+  const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
+                                           meeting.stack.size() - first);
+  define_results(meeting, results, graph.calls()[index].results);
+  if (is_folded)
+    tracker().find(results[0].toTensor())->is_folded = true;
+}
+
+}  // namespace ff::model

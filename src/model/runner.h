@@ -1,0 +1,50 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "fastforward/model/quantized_model.h"
+#include "model/binding.h"
+#include "model/model_run.h"
+
+namespace ff::model {
+
+/// One run of a quantized model.
+class Runner final : public ModelRun {
+ public:
+  /// The model must stay as long as the run.
+  Runner(QuantizedModelImpl& model, std::shared_ptr<const ModelTensors> tensors);
+
+  /// Rethrows an error of a quantizer that something in between, like the interpreter of
+  /// TorchScript, made another one of. Does nothing if there was none.
+  void rethrow_own_error() const;
+
+ protected:
+  int number_of(const CallKey& key) override {
+    return program_.recording.graph.find_key(key);
+  }
+  void on_call(Meeting& meeting) override;
+  ValueId on_foreign(const OperatorInfo& info, size_t argument, const at::Tensor& tensor) override;
+  ValueId on_changed(ValueId before, ValueId written) override;
+
+ private:
+  void run_unseen(Meeting& meeting);
+  void run_folded_norm(Meeting& meeting, size_t index);
+  void run_in_place(Meeting& meeting, size_t index);
+  bool is_folded_norm(const Meeting& meeting, size_t index);
+  // Puts operands on their grids. True if a batch norm was folded into the weight.
+  bool put_operands_on_grids(Meeting& meeting, size_t index);
+  void put_results_on_grids(Meeting& meeting, size_t index, size_t first);
+  at::Tensor read(size_t place, const at::Tensor& tensor);
+  at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite);
+  [[noreturn]] void refuse_uninitialized() const;
+
+  QuantizedModelImpl& model_;
+  const Program& program_;
+  Binding& binding_;
+  std::shared_ptr<const ModelTensors> tensors_;
+  std::exception_ptr own_error_;
+};
+
+}  // namespace ff::model

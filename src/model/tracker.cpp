@@ -1,0 +1,66 @@
+#include "model/tracker.h"
+
+#include <c10/core/StorageImpl.h>
+#include <c10/core/TensorImpl.h>
+
+namespace ff::model {
+namespace {
+
+// Tensors made in inference mode have no version; they count as never written to.
+uint32_t version_of(const at::Tensor& tensor) {
+  return tensor.is_inference() ? 0 : static_cast<uint32_t>(tensor._version());
+}
+
+}  // namespace
+
+bool is_value(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_floating_point() && tensor.dim() > 0;
+}
+
+Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool written) {
+  const c10::TensorImpl* key = tensor.unsafeGetTensorImpl();
+  const auto [found, is_new] = entries_.try_emplace(
+      key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr()),
+                 value,
+                 version_of(tensor),
+                 {}});
+  Entry& entry = found->second;
+  if (!is_new) {
+    entry.value = value;
+    entry.version = version_of(tensor);
+    entry.on_grid = at::Tensor();
+    entry.reads_left = 0;
+    entry.is_folded = false;
+  }
+  if (written && tensor.has_storage()) {
+    const c10::Storage& storage = tensor.storage();
+    written_.insert_or_assign(storage.unsafeGetStorageImpl(),
+                              std::pair(storage.getWeakStorageImpl(), value));
+  }
+  return entry;
+}
+
+Tracker::Entry* Tracker::find(const at::Tensor& tensor) {
+  const auto found = entries_.find(tensor.unsafeGetTensorImpl());
+  return found == entries_.end() || found->second.version != version_of(tensor) ? nullptr
+                                                                                : &found->second;
+}
+
+Tracker::Identity Tracker::identify(const at::Tensor& tensor) const {
+  const auto found = entries_.find(tensor.unsafeGetTensorImpl());
+  if (found != entries_.end() && found->second.version == version_of(tensor))
+    return {found->second.value};
+  const auto parameter = parameters_.find(tensor.unsafeGetTensorImpl());
+  if (parameter != parameters_.end())
+    return {parameter->second};
+  const ValueId before = found == entries_.end() ? kConstant : found->second.value;
+  if (!written_.empty() && tensor.has_storage()) {
+    const auto written = written_.find(tensor.storage().unsafeGetStorageImpl());
+    if (written != written_.end())
+      return {before, true, written->second.second};
+  }
+  // Written to by a call of constants, which leaves no trace.
+  return {before, false, kConstant, found == entries_.end()};
+}
+
+}  // namespace ff::model
