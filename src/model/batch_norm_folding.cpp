@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "model/weight_root.h"
+
 namespace ff::model {
 namespace {
 
@@ -27,31 +29,12 @@ bool is_parameter(const CallGraph& graph, ValueId value) {
   return value >= 0 && graph.value(value).kind == Value::Kind::kParameter;
 }
 
-// True if there is no tensor, or a parameter.
+// True if there is no tensor, or a parameter with one axis.
 bool is_absent_or_parameter(const CallGraph& graph, const Call& call, size_t argument) {
-  return find_operand(call, argument) == nullptr ||
-         is_parameter(graph, value_at(graph, call, argument));
-}
-
-bool has_foldable_weight(const CallGraph& graph, const Call& product) {
-  if (product.kind != OperatorKind::kProduct || product.op->weights.size() != 1 ||
-      product.op->bias < 0)
-    return false;
-  const bool is_convolution = product.op->site.rfind("conv", 0) == 0;
-  if (!is_convolution && product.op->site != "linear")
-    return false;
-  const ValueId weight = value_at(graph, product, product.op->weights[0]);
-  // Of a grouped transposed convolution, an axis of the weight has the channels of one group only.
-  if (!is_parameter(graph, weight) || product.results.empty() || product.results[0] < 0)
-    return false;
-  const std::vector<int64_t>& result = graph.value(product.results[0]).shape;
-  const std::vector<int64_t>& shape = graph.value(weight).shape;
-  const size_t channels = result.size() + 1 - shape.size();  // [N, C, spatial], [..., C] of linear
-  if (channels >= result.size() ||
-      shape[static_cast<size_t>(product.op->channel_axis)] != result[channels])
-    return false;
-  return graph.value(weight).readers.size() == 1 &&
-         is_absent_or_parameter(graph, product, static_cast<size_t>(product.op->bias));
+  if (find_operand(call, argument) == nullptr)
+    return true;
+  const ValueId value = value_at(graph, call, argument);
+  return is_parameter(graph, value) && graph.value(value).shape.size() == 1;
 }
 
 bool has_own_statistics(const CallGraph& graph, const Call& norm) {
@@ -60,20 +43,77 @@ bool has_own_statistics(const CallGraph& graph, const Call& norm) {
          is_absent_or_parameter(graph, norm, kScale) && is_absent_or_parameter(graph, norm, kShift);
 }
 
-}  // namespace
-
-BatchNormFold fold_of(const CallGraph& graph, size_t product, size_t norm) {
-  const Call& maker = graph.calls()[product];
-  const Call& normalizer = graph.calls()[norm];
-  return {product,
-          norm,
-          value_at(graph, maker, maker.op->weights[0]),
-          value_at(graph, maker, static_cast<size_t>(maker.op->bias)),
-          value_at(graph, normalizer, kScale),
-          value_at(graph, normalizer, kShift),
-          value_at(graph, normalizer, kMean),
-          value_at(graph, normalizer, kVariance)};
+// A result that only the next call reads; null for other values.
+const Value* private_result(const CallGraph& graph, const Operand* operand) {
+  if (operand == nullptr || operand->values.size() != 1)
+    return nullptr;
+  const Value& value = graph.value(operand->values[0]);
+  const bool is_private = value.kind == Value::Kind::kResult && value.readers.size() == 1 &&
+                          !value.is_returned && !value.is_of_parameters;
+  return is_private ? &value : nullptr;
 }
+
+bool is_convolution(const Call& call) {
+  return call.op->site.rfind("conv", 0) == 0;
+}
+
+// Weight, channels and bias of a product; false if a batch norm cannot be folded into it.
+bool add_product(const CallGraph& graph, size_t index, BatchNormFold& fold) {
+  const Call& call = graph.calls()[index];
+  const bool is_matrix =
+      call.op->site == "linear" || call.op->site == "matmul" || call.op->site == "addmm";
+  if (call.kind != OperatorKind::kProduct || call.is_scaled ||
+      (!is_matrix && !is_convolution(call)))
+    return false;
+  std::vector<WeightRoot> roots;
+  for (size_t i = 0; i < call.operands.size(); ++i) {
+    if (is_weight(graph, {index, i}))
+      roots.push_back(weight_root(graph, {index, i}, graph.value_of(call.operands[i])));
+  }
+  if (roots.size() != 1 || !roots[0].has_one_reader || !is_parameter(graph, roots[0].value) ||
+      !roots[0].channel_axis.has_value())
+    return false;
+  fold.product = index;
+  fold.weight = roots[0].value;
+  fold.channel_axis = *roots[0].channel_axis;
+  fold.weight_call = roots[0].reader.call;
+  // Channels are axis 1 of [N, C, ...] to a batch norm, the last one to a matrix product. A grouped
+  // transposed convolution has the channels of one group only in its weight.
+  const std::vector<int64_t>& result = graph.value(call.results[0]).shape;
+  const std::vector<int64_t>& weight = graph.value(fold.weight).shape;
+  if (result.size() != (is_matrix ? 2 : weight.size()) ||
+      weight[static_cast<size_t>(fold.channel_axis)] != result[1])
+    return false;
+  if (call.op->bias < 0)
+    return true;
+  const auto bias = static_cast<size_t>(call.op->bias);
+  fold.bias = value_at(graph, call, bias);
+  fold.bias_place = {index, bias};
+  return is_absent_or_parameter(graph, call, bias);
+}
+
+// An addition of a parameter to the product's result.
+bool add_bias(const CallGraph& graph, size_t index, BatchNormFold& fold) {
+  const Call& call = graph.calls()[index];
+  if (call.op->site != "add" || call.is_scaled || call.operands.size() != 2)
+    return false;
+  for (size_t i = 0; i < 2; ++i) {
+    const Value* product = private_result(graph, &call.operands[i]);
+    const Operand& other = call.operands[1 - i];
+    const ValueId bias = graph.value_of(other);
+    if (product == nullptr || !is_parameter(graph, bias) || graph.value(bias).shape.size() != 1)
+      continue;
+    if (!add_product(graph, product->call, fold) || fold.bias != kConstant ||
+        graph.value(bias).shape[0] != graph.value(call.results[0]).shape[1])
+      return false;
+    fold.bias = bias;
+    fold.bias_place = {index, other.argument};
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::vector<BatchNormFold> foldable_batch_norms(const CallGraph& graph) {
   std::vector<BatchNormFold> folds;
@@ -81,30 +121,32 @@ std::vector<BatchNormFold> foldable_batch_norms(const CallGraph& graph) {
     const Call& call = graph.calls()[norm];
     if (call.kind != OperatorKind::kNorm || !has_own_statistics(graph, call))
       continue;
-    const Operand* operand = find_operand(call, 0);
-    if (operand == nullptr || operand->values.size() != 1)
+    const Value* value = private_result(graph, find_operand(call, 0));
+    if (value == nullptr)
       continue;
-    const Value& value = graph.value(operand->values[0]);
-    if (value.kind != Value::Kind::kResult || value.readers.size() != 1 || value.is_returned ||
-        !has_foldable_weight(graph, graph.calls()[value.call]))
-      continue;
-    folds.push_back(fold_of(graph, value.call, norm));
+    BatchNormFold fold{};
+    fold.norm = norm;
+    fold.bias = kConstant;
+    fold.scale = value_at(graph, call, kScale);
+    fold.shift = value_at(graph, call, kShift);
+    fold.mean = value_at(graph, call, kMean);
+    fold.variance = value_at(graph, call, kVariance);
+    if (add_product(graph, value->call, fold) || add_bias(graph, value->call, fold))
+      folds.push_back(fold);
   }
   return folds;
 }
 
-FoldedWeights fold_batch_norm(const at::Tensor& weight, const at::Tensor& bias,
-                              const at::Tensor& scale, const at::Tensor& shift,
-                              const at::Tensor& mean, const at::Tensor& variance, double epsilon,
-                              int64_t channel_axis) {
-  at::Tensor factor = at::rsqrt(variance + epsilon);
-  if (scale.defined())
-    factor = factor * scale;
+FoldedWeights fold_batch_norm(const at::Tensor& weight, int64_t channel_axis,
+                              const at::Tensor& bias, const BatchNormTensors& norm) {
+  at::Tensor factor = at::rsqrt(norm.variance + norm.epsilon);
+  if (norm.scale.defined())
+    factor = factor * norm.scale;
   std::vector<int64_t> shape(static_cast<size_t>(weight.dim()), 1);
   shape[static_cast<size_t>(channel_axis)] = -1;
-  at::Tensor folded_bias = (bias.defined() ? bias - mean : -mean) * factor;
-  if (shift.defined())
-    folded_bias = folded_bias + shift;
+  at::Tensor folded_bias = (bias.defined() ? bias - norm.mean : -norm.mean) * factor;
+  if (norm.shift.defined())
+    folded_bias = folded_bias + norm.shift;
   return {weight * factor.reshape(shape), folded_bias};
 }
 

@@ -53,11 +53,10 @@ std::shared_ptr<const ModelTensors> Binding::tensors(const FloatModel& model) {
 
 FoldedWeights Binding::folded(const BatchNormFold& fold, const at::Tensor& weight,
                               const ModelTensors& tensors) const {
-  const CallGraph& graph = program_->recording.graph;
-  return fold_batch_norm(weight, tensors[fold.bias], tensors[fold.scale], tensors[fold.shift],
-                         tensors[fold.mean], tensors[fold.variance],
-                         graph.calls()[fold.norm].epsilon,
-                         graph.calls()[fold.product].op->channel_axis);
+  return fold_batch_norm(
+      weight, fold.channel_axis, tensors[fold.bias],
+      {tensors[fold.scale], tensors[fold.shift], tensors[fold.mean], tensors[fold.variance],
+       program_->recording.graph.calls()[fold.norm].epsilon});
 }
 
 QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight,

@@ -81,6 +81,8 @@ struct Call {
   bool training = false;
   /// Of a batch norm.
   double epsilon = 0;
+  /// True if a factor other than 1 stands before an operand: alpha and beta of addmm and add.
+  bool is_scaled = false;
   /// How often the examples ran it.
   int64_t times = 0;
 };

@@ -7,6 +7,7 @@
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "model/weight_root.h"
 
 namespace ff::model {
 namespace {
@@ -42,10 +43,10 @@ class Describer {
     for (size_t i = 0; i < call.operands.size(); ++i) {
       const Reader reader{index, i};
       if (is_weight(graph_, reader)) {
-        add_weight(line, weight_place(graph_.value_of(call.operands[i])));
+        add_weight(line, weight_place(reader));
         all_on_grids = all_on_grids && line.weight.rfind("float", 0) != 0;
       } else if (reads_on_grid(graph_, reader)) {
-        line.operands.push_back(origin_of(graph_.value_of(call.operands[i])));
+        line.operands.push_back(origin_of(reader));
         all_on_grids = all_on_grids && line.operands.back() != "float";
       }
     }
@@ -72,15 +73,12 @@ class Describer {
   }
 
   // The quantizer of the parameter that a weight is, maybe through t().
-  std::string weight_place(ValueId value) const {
+  std::string weight_place(const Reader& weight) const {
+    const ValueId value = graph_.value_of(graph_.calls()[weight.call].operands[weight.operand]);
     size_t place = 0;
-    while (value >= 0 && find_place(value, place) == nullptr) {
-      const Value& known = graph_.value(value);
-      if (known.kind != Value::Kind::kResult || graph_.calls()[known.call].operands.empty())
-        return "float";
-      value = graph_.value_of(graph_.calls()[known.call].operands[0]);
-    }
-    return value < 0 ? "float" : text_of(*binding_.quantizer(place));
+    if (find_place(weight_root(graph_, weight, value).value, place) == nullptr)
+      return "float";
+    return text_of(*binding_.quantizer(place));
   }
 
   bool is_wanted(ValueId value) const {
@@ -93,9 +91,20 @@ class Describer {
            is_wanted(graph_.value_of(call.operands[0]));
   }
 
-  std::string origin_of(ValueId value) const {
+  // The site whose grid an operand is on as this call reads it.
+  std::string origin_of(const Reader& reader) const {
+    const ValueId value = graph_.value_of(graph_.calls()[reader.call].operands[reader.operand]);
     if (value < 0)
       return "constant";
+    size_t place = 0;
+    const Place* found = find_place(value, place);
+    if (found != nullptr && !found->readers.empty() &&
+        std::find(found->readers.begin(), found->readers.end(), reader) == found->readers.end())
+      return "float";
+    return origin_of(value);
+  }
+
+  std::string origin_of(ValueId value) const {
     size_t place = 0;
     while (is_wanted(value)) {
       if (find_place(value, place) != nullptr) {
@@ -137,8 +146,8 @@ class Describer {
   std::string reason_of(size_t index, const CallCoverage& line) const {
     const Call& call = graph_.calls()[index];
     const CallPlan& plan = program_.plan.calls[index];
-    if (plan.folded_into.has_value())
-      return "folded into " + program_.call_sites[*plan.folded_into];
+    if (plan.folded_norm.has_value())
+      return "folded into " + program_.call_sites[program_.plan.folds[*plan.folded_norm].product];
     if (line.result == "float")
       return "left in float by the rules";
     if (!line.result.empty())
@@ -156,7 +165,7 @@ class Describer {
       return "nobody reads its result";
     if (value.readers.size() == 1 && can_be_followed(call.kind) &&
         (graph_.calls()[value.readers[0].call].kind == K::kActivation ||
-         program_.plan.calls[value.readers[0].call].folded_into.has_value()))
+         program_.plan.calls[value.readers[0].call].folded_norm.has_value()))
       return "goes on in " + readers_of(value);
     return "read in float by " + readers_of(value);
   }
@@ -167,7 +176,7 @@ class Describer {
       return all_on_grids;
     if (call.kind == K::kLookup)
       return !line.weight.empty() && line.weight != "float";
-    if (program_.plan.calls[index].folded_into.has_value())
+    if (program_.plan.calls[index].folded_norm.has_value())
       return true;
     if (keeps_a_grid(call) && is_wanted(call.results[0]))
       return origin_of(call.results[0]) != "float";

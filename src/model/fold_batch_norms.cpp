@@ -23,9 +23,9 @@ void fold(const model::BatchNormFold& fold, const model::CallGraph& graph,
           const model::ModelTensors& tensors) {
   const double epsilon = graph.calls()[fold.norm].epsilon;
   const model::FoldedWeights folded =
-      model::fold_batch_norm(tensors[fold.weight], tensors[fold.bias], tensors[fold.scale],
-                             tensors[fold.shift], tensors[fold.mean], tensors[fold.variance],
-                             epsilon, graph.calls()[fold.product].op->channel_axis);
+      model::fold_batch_norm(tensors[fold.weight], fold.channel_axis, tensors[fold.bias],
+                             {tensors[fold.scale], tensors[fold.shift], tensors[fold.mean],
+                              tensors[fold.variance], epsilon});
   const at::Tensor bias = tensors[fold.bias], shift = tensors[fold.shift];
   tensors[fold.weight].copy_(folded.weight);
   fill(tensors[fold.scale], 1);

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "model/batch_norm_folding.h"
+#include "model/weight_root.h"
 
 namespace ff::model {
 namespace {
@@ -55,9 +55,13 @@ class Planner {
   }
 
   void fold_batch_norms() {
-    for (const BatchNormFold& fold : foldable_batch_norms(graph_)) {
-      plan_.calls[fold.product].folded_norm = fold.norm;
-      plan_.calls[fold.norm].folded_into = fold.product;
+    plan_.folds = foldable_batch_norms(graph_);
+    for (size_t i = 0; i < plan_.folds.size(); ++i) {
+      const BatchNormFold& fold = plan_.folds[i];
+      plan_.calls[fold.weight_call].folded_weight = i;
+      plan_.calls[fold.norm].folded_norm = i;
+      if (fold.bias_place.has_value())
+        plan_.calls[fold.bias_place->first].folded_bias = i;
     }
   }
 
@@ -124,49 +128,26 @@ class Planner {
       if (!is_weight(graph_, {call, i}))
         continue;
       for (const ValueId value : operands[i].values)
-        add_weight(call, {call, i}, value);
+        add_weight({call, i}, value);
     }
   }
 
-  static std::optional<int64_t> channel_axis(const Call& call, const Operand& operand) {
-    if (call.op->channel_axis == kNoAxis)
-      return std::nullopt;
-    // Rows of a matrix that stands left, columns of one that stands right.
-    const bool is_left = call.op->weights.empty() && operand.argument == call.op->operands[0];
-    return is_left ? -2 : call.op->channel_axis;
-  }
-
-  void add_weight(size_t call, Reader reader, ValueId value) {
-    std::optional<int64_t> axis =
-        channel_axis(graph_.calls()[call], graph_.calls()[call].operands[reader.operand]);
-    while (graph_.value(value).kind == Value::Kind::kResult) {
-      const Call& maker = graph_.calls()[graph_.value(value).call];
-      const ValueId source =
-          maker.operands.size() == 1 ? graph_.value_of(maker.operands[0]) : kConstant;
-      if (maker.kind != K::kStructural || !graph_.is_of_parameters(source))
-        break;
-      if (axis.has_value() && !maker.axes.empty()) {
-        const auto dims = static_cast<int64_t>(maker.axes.size());
-        axis = maker.axes[static_cast<size_t>(*axis < 0 ? *axis + dims : *axis)];
-      } else {
-        axis = std::nullopt;
-      }
-      reader = {graph_.value(value).call, 0};
-      value = source;
-    }
+  void add_weight(const Reader& weight, ValueId value) {
+    const WeightRoot root = weight_root(graph_, weight, value);
     const auto known =
         std::find_if(plan_.places.begin(), plan_.places.end(), [&](const Place& place) {
-          return place.kind == Place::Kind::kWeight && place.value == value;
+          return place.kind == Place::Kind::kWeight && place.value == root.value;
         });
     if (known == plan_.places.end()) {
-      add_place({Place::Kind::kWeight, value, call, axis, {reader}});
+      add_place({Place::Kind::kWeight, root.value, weight.call, root.channel_axis, {root.reader}});
       return;
     }
-    if (std::find(known->readers.begin(), known->readers.end(), reader) != known->readers.end())
+    if (std::find(known->readers.begin(), known->readers.end(), root.reader) !=
+        known->readers.end())
       return;
-    known->readers.push_back(reader);
-    plan_.calls[reader.call].reads.emplace_back(reader.operand,
-                                                static_cast<size_t>(known - plan_.places.begin()));
+    known->readers.push_back(root.reader);
+    plan_.calls[root.reader.call].reads.emplace_back(
+        root.reader.operand, static_cast<size_t>(known - plan_.places.begin()));
   }
 
   std::vector<Reader> wanting_readers(const Value& value) const {
@@ -222,17 +203,6 @@ class Planner {
 
 bool can_be_followed(OperatorKind kind) {
   return kind != K::kPass && kind != K::kStructural && kind != K::kJoin;
-}
-
-bool is_weight(const CallGraph& graph, const Reader& reader) {
-  const Call& call = graph.calls()[reader.call];
-  const Operand& operand = call.operands[reader.operand];
-  if (!graph.is_of_parameters(graph.value_of(operand)))
-    return false;
-  // Biases stand among the weights of a recurrent layer; they have one axis.
-  if (contains(call.op->weights, operand.argument))
-    return graph.value(graph.value_of(operand)).shape.size() >= 2;
-  return call.kind == K::kProduct && contains(call.op->operands, operand.argument);
 }
 
 bool reads_on_grid(const CallGraph& graph, const Reader& reader) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/batch_norm_folding.h"
 #include "model/call_graph.h"
 
 namespace ff::model {
@@ -39,10 +40,12 @@ struct CallPlan {
   std::vector<std::pair<size_t, size_t>> reads;
   /// Results that are put on a grid, and the places of their quantizers.
   std::vector<std::pair<size_t, size_t>> results;
-  /// Of a product: the batch norm that is folded into it.
+  /// The fold whose weight this call touches first.
+  std::optional<size_t> folded_weight;
+  /// The fold whose bias this call takes.
+  std::optional<size_t> folded_bias;
+  /// The fold that does what this batch norm does.
   std::optional<size_t> folded_norm;
-  /// Of a batch norm that is folded: the product.
-  std::optional<size_t> folded_into;
 };
 
 /// Where quantizers are.
@@ -51,6 +54,8 @@ struct Plan {
   std::vector<Place> places;
   /// For each call.
   std::vector<CallPlan> calls;
+  /// Batch norms that are folded.
+  std::vector<BatchNormFold> folds;
   /// For each value, true if some reader wants it on a grid.
   std::vector<bool> wanted;
 };
@@ -69,8 +74,5 @@ bool reads_on_grid(const CallGraph& graph, const Reader& reader);
 
 /// True if a function of one tensor can follow this call before anything is quantized.
 bool can_be_followed(OperatorKind kind);
-
-/// True if the operand is a weight of the call.
-bool is_weight(const CallGraph& graph, const Reader& reader);
 
 }  // namespace ff::model

@@ -39,6 +39,16 @@ std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue
   return axes;
 }
 
+bool is_scaled(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = schema.arguments()[i].name();
+    if ((name == "alpha" || name == "beta") && arguments[i].isScalar() &&
+        arguments[i].toScalar().toDouble() != 1)
+      return true;
+  }
+  return false;
+}
+
 class Recorder final : public ModelRun {
  public:
   Recorder(Recording& recording, ParameterIds& parameters)
@@ -132,6 +142,7 @@ class Recorder final : public ModelRun {
                       !arguments[3].toTensor().defined();
       call.epsilon = arguments[kEpsilon].toDouble();
     }
+    call.is_scaled = is_scaled(meeting.op.schema(), arguments);
     return call;
   }
 

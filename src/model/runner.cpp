@@ -98,10 +98,23 @@ at::Tensor Runner::read(size_t place, const at::Tensor& tensor) {
   return values;
 }
 
-bool Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
+at::Tensor Runner::quantized_weight(size_t place, size_t index, const at::Tensor& weight) {
+  const std::optional<size_t> fold = program_.plan.calls[index].folded_weight;
+  try {
+    QuantizedWeight quantized = binding_.quantized_weight(
+        place, weight, fold.has_value() ? &program_.plan.folds[*fold] : nullptr, *tensors_);
+    if (fold.has_value() && quantized.bias.defined())
+      folded_biases_.insert_or_assign(*fold, std::move(quantized.bias));
+    return std::move(quantized.weight);
+  } catch (...) {
+    own_error_ = std::current_exception();
+    throw;
+  }
+}
+
+void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
   const Call& call = program_.recording.graph.calls()[index];
   const CallPlan& plan = program_.plan.calls[index];
-  bool is_folded = false;
   for (const auto& [operand, place] : plan.reads) {
     const Operand& where = call.operands[operand];
     const auto met = std::find_if(
@@ -111,32 +124,18 @@ bool Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
     if (met == meeting.operands.end())
       continue;
     const at::Tensor tensor = meeting.tensor(where.argument, where.element);
-    at::Tensor values;
-    if (program_.plan.places[place].kind != Place::Kind::kWeight) {
-      values = read(place, tensor);
-    } else {
-      std::optional<BatchNormFold> fold;
-      if (plan.folded_norm.has_value())
-        fold = fold_of(program_.recording.graph, index, *plan.folded_norm);
-      QuantizedWeight weight;
-      try {
-        weight = binding_.quantized_weight(place, tensor, fold.has_value() ? &*fold : nullptr,
-                                           *tensors_);
-      } catch (...) {
-        own_error_ = std::current_exception();
-        throw;
-      }
-      values = weight.weight;
-      if (weight.bias.defined()) {
-        meeting.argument(static_cast<size_t>(call.op->bias)) = weight.bias;
-        is_folded = true;
-      }
-    }
+    const at::Tensor values = program_.plan.places[place].kind == Place::Kind::kWeight
+                                  ? quantized_weight(place, index, tensor)
+                                  : read(place, tensor);
     if (!values.is_same(tensor))
       meeting.argument(where.argument) =
           with_element(meeting.argument(where.argument), where.element, values);
   }
-  return is_folded;
+  if (!plan.folded_bias.has_value())
+    return;
+  const auto bias = folded_biases_.find(*plan.folded_bias);
+  if (bias != folded_biases_.end())
+    meeting.argument(program_.plan.folds[*plan.folded_bias].bias_place->second) = bias->second;
 }
 
 void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) {
@@ -171,24 +170,30 @@ void Runner::run_in_place(Meeting& meeting, size_t index) {
   meeting.stack[first] = target;
 }
 
-bool Runner::is_folded_norm(const Meeting& meeting, size_t index) {
-  if (!program_.plan.calls[index].folded_into.has_value())
+// The product has given what this batch norm would; at most the bias is missing.
+bool Runner::run_folded_norm(Meeting& meeting, size_t index) {
+  const CallPlan& plan = program_.plan.calls[index];
+  if (!plan.folded_norm.has_value())
     return false;
-  const Tracker::Entry* entry = tracker().find(meeting.arguments()[0].toTensor());
-  return entry != nullptr && entry->is_folded;
-}
-
-// What a batch norm would give is there already.
-void Runner::run_folded_norm(Meeting& meeting, size_t index) {
-  const size_t first = meeting.stack.size() - meeting.info.arguments;
-  const at::Tensor value = meeting.arguments()[0].toTensor();
+  const auto found = folded_biases_.find(*plan.folded_norm);
+  if (found == folded_biases_.end())
+    return false;
+  const at::Tensor bias = std::move(found->second);
+  folded_biases_.erase(found);
+  at::Tensor value = meeting.arguments()[0].toTensor();
   torch::jit::drop(meeting.stack, meeting.info.arguments);
+  if (!program_.plan.folds[*plan.folded_norm].bias_place.has_value()) {
+    std::vector<int64_t> shape(static_cast<size_t>(value.dim()), 1);
+    shape[1] = -1;
+    value = value + bias.reshape(shape);
+  }
+  // Nobody else reads what the product gave, so its memory may be used again.
+  const bool overwrite = value.has_storage() && value.storage().use_count() == 1;
+  for (const auto& [result, place] : plan.results)
+    value = on_grid(place, value, overwrite);
   meeting.stack.emplace_back(value);
-  for (const auto& [result, place] : program_.plan.calls[index].results)
-    meeting.stack[first] =
-        on_grid(place, value, value.has_storage() && value.storage().use_count() == 1);
-  tracker().define(meeting.stack[first].toTensor(),
-                   program_.recording.graph.calls()[index].results[0]);
+  tracker().define(value, program_.recording.graph.calls()[index].results[0]);
+  return true;
 }
 
 void Runner::run_unseen(Meeting& meeting) {
@@ -219,11 +224,9 @@ void Runner::on_call(Meeting& meeting) {
   const size_t index = calls[std::min(meeting.occurrence, calls.size() - 1)];
   const CallPlan& plan = program_.plan.calls[index];
   const size_t first = meeting.stack.size() - meeting.info.arguments;
-  if (is_folded_norm(meeting, index)) {
-    run_folded_norm(meeting, index);
+  if (run_folded_norm(meeting, index))
     return;
-  }
-  const bool is_folded = put_operands_on_grids(meeting, index);
+  put_operands_on_grids(meeting, index);
   if (!meeting.info.written.empty() && plan.results.size() == 1 &&
       !is_off(*binding_.quantizer(plan.results[0].second))) {
     run_in_place(meeting, index);
@@ -234,8 +237,6 @@ void Runner::on_call(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
                                            meeting.stack.size() - first);
   define_results(meeting, results, graph.calls()[index].results);
-  if (is_folded)
-    tracker().find(results[0].toTensor())->is_folded = true;
 }
 
 }  // namespace ff::model

@@ -3,6 +3,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "fastforward/model/quantized_model.h"
 #include "model/binding.h"
@@ -30,12 +31,11 @@ class Runner final : public ModelRun {
 
  private:
   void run_unseen(Meeting& meeting);
-  void run_folded_norm(Meeting& meeting, size_t index);
+  bool run_folded_norm(Meeting& meeting, size_t index);
   void run_in_place(Meeting& meeting, size_t index);
-  bool is_folded_norm(const Meeting& meeting, size_t index);
-  // Puts operands on their grids. True if a batch norm was folded into the weight.
-  bool put_operands_on_grids(Meeting& meeting, size_t index);
+  void put_operands_on_grids(Meeting& meeting, size_t index);
   void put_results_on_grids(Meeting& meeting, size_t index, size_t first);
+  at::Tensor quantized_weight(size_t place, size_t index, const at::Tensor& weight);
   at::Tensor read(size_t place, const at::Tensor& tensor);
   at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite);
   [[noreturn]] void refuse_uninitialized() const;
@@ -44,6 +44,8 @@ class Runner final : public ModelRun {
   const Program& program_;
   Binding& binding_;
   std::shared_ptr<const ModelTensors> tensors_;
+  // Of the folds whose weight was used in this run, until their batch norm comes.
+  std::unordered_map<size_t, at::Tensor> folded_biases_;
   std::exception_ptr own_error_;
 };
 

@@ -30,7 +30,6 @@ Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool wr
     entry.version = version_of(tensor);
     entry.on_grid = at::Tensor();
     entry.reads_left = 0;
-    entry.is_folded = false;
   }
   if (written && tensor.has_storage()) {
     const c10::Storage& storage = tensor.storage();

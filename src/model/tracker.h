@@ -62,8 +62,6 @@ class Tracker {
     at::Tensor on_grid;
     /// How often they will be read.
     int reads_left = 0;
-    /// True for the result of a product that a batch norm was folded into.
-    bool is_folded = false;
   };
 
   /// Parameters must stay as long as the tracker.

@@ -14,10 +14,11 @@ at::Tensor weight_of(const Program& program, const Binding& binding, size_t plac
   if (graph.value(planned.value).kind != Value::Kind::kParameter)
     return {};
   const at::Tensor weight = tensors[planned.value];
-  const std::optional<size_t> norm = program.plan.calls[planned.call].folded_norm;
-  if (!norm.has_value())
-    return weight;
-  return binding.folded(fold_of(graph, planned.call, *norm), weight, tensors).weight;
+  for (const BatchNormFold& fold : program.plan.folds) {
+    if (fold.weight == planned.value)
+      return binding.folded(fold, weight, tensors).weight;
+  }
+  return weight;
 }
 
 void set_range(nn::QuantizerImpl& quantizer, const range_setting::RangeEstimator& estimator,
