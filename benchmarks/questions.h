@@ -23,6 +23,8 @@ std::vector<Benchmark> mse_grid(const Sizes& sizes);
 std::vector<Benchmark> quantizer_call();
 /// Opening and reading a file of weights; nothing where `make models` was not run.
 std::vector<Benchmark> storage();
+/// A whole model with quantizers against the same in float; little where `make models` was not run.
+std::vector<Benchmark> model(const Sizes& sizes);
 /// Two threads against one.
 std::vector<Benchmark> threads(const Sizes& sizes);
 

@@ -164,23 +164,24 @@ ConfigReport QuantizedModelImpl::initialize(const QuantizationConfig& config,
   return report;
 }
 
-// A rule that names an operator without such a place would be ignored, unseen.
+// A rule that names an operator without such a place would be ignored, unseen. One that would match
+// every operator names none: the model just has no weights, say.
 void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
   for (const mpath::Selector& selector : config.selectors()) {
     if (!find_quantizers(*this, selector).empty())
       continue;
-    const std::optional<std::string> path = model::match_without_place(selector, *this);
-    if (!path.has_value())
+    const std::vector<std::string> paths = model::matches_without_place(selector, *this);
+    if (paths.empty() || paths.size() >= program_->call_sites.size())
       continue;
+    const std::string& path = paths.front();
     const Coverage known = coverage();
-    const auto call =
-        std::find_if(known.calls.begin(), known.calls.end(), [&](const CallCoverage& candidate) {
-          return path->compare(0, candidate.site.size(), candidate.site) == 0 &&
-                 (path->size() == candidate.site.size() || (*path)[candidate.site.size()] == '.');
+    const auto call = std::find_if(
+        known.calls.begin(), known.calls.end(), [&](const CallCoverage& candidate) {
+          return path == candidate.site || path.rfind(candidate.site + ".", 0) == 0;
         });
     const std::string reason = call == known.calls.end() ? "" : call->reason;
     TORCH_CHECK_VALUE(
-        false, "QuantizedModel: the rule '", selector.str(), "' matches '", *path,
+        false, "QuantizedModel: the rule '", selector.str(), "' matches '", path,
         "', where nothing can be quantized", reason.empty() ? "" : ": " + reason,
         ". Quantizers are the children 'weight' and 'output' of the sites that coverage() lists as "
         "quantized; write the rule for one of them, like \"**/[cls:conv2d]/output\".");

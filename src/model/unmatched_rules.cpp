@@ -64,13 +64,13 @@ class ImaginedNode final : public mpath::Node {
 
 }  // namespace
 
-std::optional<std::string> match_without_place(const mpath::Selector& selector,
+std::vector<std::string> matches_without_place(const mpath::Selector& selector,
                                                torch::nn::Module& root) {
-  const auto found = mpath::search(
-      selector, std::make_shared<ImaginedNode>(std::make_shared<mpath::ModuleNode>(root)));
-  if (found.empty())
-    return std::nullopt;
-  return found.front().first;
+  std::vector<std::string> paths;
+  for (const auto& [path, node] : mpath::search(
+           selector, std::make_shared<ImaginedNode>(std::make_shared<mpath::ModuleNode>(root))))
+    paths.push_back(path);
+  return paths;
 }
 
 }  // namespace ff::model
