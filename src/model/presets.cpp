@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <map>
 #include <optional>
 
 #include "fastforward/nn/dynamic_linear_quantizer.h"
@@ -94,6 +95,29 @@ QuantizationConfig w8a8_per_token() {
         return axes.empty() ? options : options.granularity(PerChannel(std::move(axes)));
       });
   return config;
+}
+
+namespace {
+
+const std::map<std::string, QuantizationConfig (*)()>& all() {
+  static const std::map<std::string, QuantizationConfig (*)()> presets = {
+      {"w8a8", w8a8}, {"w4a8", w4a8}, {"w4a16", w4a16},
+      {"w8a16", w8a16}, {"w8", w8}, {"w8a8_per_token", w8a8_per_token}};
+  return presets;
+}
+
+}  // namespace
+
+std::optional<QuantizationConfig> find(const std::string& name) {
+  const auto found = all().find(name);
+  return found == all().end() ? std::nullopt : std::optional(found->second());
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> result;
+  for (const auto& preset : all())
+    result.push_back(preset.first);
+  return result;
 }
 
 }  // namespace ff::presets

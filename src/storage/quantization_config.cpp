@@ -11,7 +11,9 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "fastforward/model/presets.h"
 #include "fastforward/nn/quantizer_type.h"
+#include "storage/estimator_format.h"
 #include "storage/memory_map.h"
 #include "storage/state_value.h"
 #include "storage/value_format.h"
@@ -76,6 +78,16 @@ QuantizerFactory read_factory(const json::Value& rule) {
   };
 }
 
+QuantizationConfig read_preset(const json::Value& root) {
+  const auto value = root.find("preset");
+  if (!value.has_value())
+    return {};
+  std::optional<QuantizationConfig> preset = presets::find(std::string(value->string()));
+  if (!preset.has_value())
+    value->fail_expected(c10::str("one of the presets ", c10::Join(", ", presets::names())));
+  return *std::move(preset);
+}
+
 }  // namespace
 
 QuantizationConfig parse_quantization_config(std::string_view text, const std::string& name) {
@@ -83,12 +95,14 @@ QuantizationConfig parse_quantization_config(std::string_view text, const std::s
     const json::Document document = json::Document::parse(name, text, {.depth = 8});
     const json::Value root = document.root();
     check_version(root);
-    root.expect_keys({"version", "rules"}, {"aliases"});
+    root.expect_keys({"version", "rules"}, {"aliases", "preset"});
     const mpath::Aliases aliases = read_aliases(root);
-    QuantizationConfig config;
+    QuantizationConfig config = read_preset(root);
     for (const json::Value& rule : root.at("rules").items()) {
-      rule.expect_keys({"query", "quantizer"}, {"settings"});
+      rule.expect_keys({"query", "quantizer"}, {"settings", "estimator"});
       config.add_rule(read_query(rule.at("query"), aliases), read_factory(rule));
+      if (const auto estimator = rule.find("estimator"))
+        config.estimate_with(storage::read_estimator(*estimator));
     }
     return config;
   } catch (const json::Error& error) {

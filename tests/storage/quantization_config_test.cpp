@@ -110,6 +110,23 @@ TEST(RulesJson, NoRulesAreAConfig) {
   EXPECT_EQ(parse_quantization_config(R"({"version": 1, "rules": []})").size(), 0);
 }
 
+TEST(RulesJson, MayBeginWithAPresetAndNameEstimators) {
+  const ff::QuantizationConfig config = parse_quantization_config(R"({
+        "version": 1, "preset": "w4a8",
+        "rules": [{"query": "head/weight_quantizer", "quantizer": "LinearQuantizer",
+                   "settings": {"num_bits": 6},
+                   "estimator": {"name": "mse_grid", "num_candidates": 7}},
+                  {"query": "head/output_quantizer", "quantizer": "LinearQuantizer",
+                   "settings": {"num_bits": 8}, "estimator": "smoothed_minmax"}]})");
+  const TwoLayers model;
+  const ff::ConfigReport report = config.initialize(model);
+  EXPECT_EQ(config.size(), 4);
+  EXPECT_EQ(weight_options(model, "body/weight_quantizer").num_bits(), 4);
+  EXPECT_EQ(weight_options(model, "head/weight_quantizer").num_bits(), 6);
+  EXPECT_EQ(report.rules[2].estimator->name(), "mse_grid");
+  EXPECT_EQ(report.rules[3].estimator->name(), "smoothed_minmax");
+}
+
 TEST(RulesJson, MistakesAreNamedWithTheirPlace) {
   struct Mistake {
     std::string text;
@@ -142,6 +159,19 @@ TEST(RulesJson, MistakesAreNamedWithTheirPlace) {
       {rule(R"("quantizer": "LinearQuantizer", "settings": {"num_bits": 8, "x": {"y": 1}})"),
        "rules: /rules/0/settings/x: expected one key: "},
       {rule(R"("quantizer": "QuantizerStub", "enabled": true)"), "rules: /rules/0"},
+      {R"({"version": 1, "preset": "w9", "rules": []})",
+       "rules: /preset: expected one of the presets w4a16, w4a8, w8, w8a16, w8a8, "
+       "w8a8_per_token, got \"w9\""},
+      {rule(R"("quantizer": "QuantizerStub", "estimator": "best")"),
+       "rules: /rules/0/estimator: expected "},
+      {rule(R"("quantizer": "QuantizerStub", "estimator": {"gamma": 1})"),
+       "rules: /rules/0/estimator: the key \"name\" is missing"},
+      {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "running_minmax", "gamma": 1})"),
+       "rules: /rules/0/estimator"},
+      {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "mse_grid", "num_candidates": 0})"),
+       "rules: /rules/0/estimator/num_candidates: expected an integer from 1 to "},
+      {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "smoothed_minmax", "gamma": 2})"),
+       "rules: /rules/0/estimator/gamma: expected a number from "},
       {R"({"version": 1, "rules": [{"query": "a//b", "quantizer": "QuantizerStub"}]})",
        "rules: /rules/0/query: mpath: character 3: expected a name, '*', '**', '[', '{', '~' or "
        "'&'\n  a//b\n    ^"},

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "fastforward/core/api.h"
 #include "fastforward/model/quantization_config.h"
 
@@ -37,5 +42,11 @@ FF_API QuantizationConfig w8();
 /// 8-bit weights, 8-bit activations with a scale and offset for each row of the last axis, found
 /// at each call (DynamicLinearQuantizer): for language models; no calibration.
 FF_API QuantizationConfig w8a8_per_token();
+
+/// Returns a preset by the name of its function, "w8a8", nothing if there is none of that name.
+FF_API std::optional<QuantizationConfig> find(const std::string& name);
+
+/// Returns the names of all presets, sorted.
+FF_API std::vector<std::string> names();
 
 }  // namespace ff::presets

@@ -19,6 +19,9 @@ namespace ff {
 ///         "settings": {"num_bits": 4, "granularity": "per_channel", "channel_axes": [0]}},
 ///        {"query": "&head/**", "quantizer": "QuantizerStub"}]}
 ///
+/// The rules may begin with a preset, "preset": "w8a8" (ff::presets), and a rule may say what
+/// estimates ranges, "estimator": "mse_grid" or {"name": "mse_grid", "num_candidates": 50}.
+///
 /// "quantizer" and "settings" are those of nn::register_quantizer_type. Each rule is tried here: it
 /// makes one quantizer. Throws c10::ValueError with `name`, the JSON pointer and what is wrong
 /// there: no JSON, an unknown or missing key, a query that is none, an unknown type of quantizer,
