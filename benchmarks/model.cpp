@@ -41,8 +41,7 @@ at::Tensor crops(int64_t batch) {
 
 ff::QuantizedModel calibrated(EfficientNetLite0& network, const at::Tensor& images,
                               const ff::AutoquantizeOptions& options = {}) {
-  ff::QuantizedModel quantized =
-      ff::autoquantize(network, images, ff::presets::w8a8(), options);
+  ff::QuantizedModel quantized = ff::autoquantize(network, images, ff::presets::w8a8(), options);
   ff::calibrate(quantized, images);
   return quantized;
 }

@@ -7,6 +7,7 @@
 
 #include "fastforward/model/mpath_tree.h"
 #include "fastforward/model/quantized_model.h"
+#include "fastforward/nn/quantizer_stub.h"
 
 namespace ff {
 namespace detail {
@@ -118,6 +119,11 @@ void check_plain_module(const torch::nn::Module* module) {
         dynamic_cast<const QuantizedModelImpl*>(&part) == nullptr,
         "FloatModel: ", path.empty() ? "the model" : "'" + path + "'",
         " is a quantized model already; quantize the plain model that it was made of.");
+    const auto* quantizer = dynamic_cast<const nn::QuantizerImpl*>(&part);
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        quantizer == nullptr || nn::is_stub(*quantizer), "FloatModel: '", path, "' is a ",
+        mpath::detail::class_name_of(part),
+        ": the model has quantizers of its own. Use it as it is, or quantize the plain model.");
   };
   check(*module, "");
   for (const auto& child : module->named_modules("", /*include_self=*/false))

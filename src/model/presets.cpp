@@ -2,7 +2,9 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
 
 #include "fastforward/nn/dynamic_linear_quantizer.h"
@@ -15,24 +17,35 @@ namespace {
 constexpr const char* kWeights = "**/[qtag:parameter/weight]";
 constexpr const char* kActivations = "**/[qtag:activation]";
 
-std::optional<int64_t> integer(const nn::QuantizerMetadata& metadata, const char* name) {
-  const auto found = metadata.attributes().find(name);
+// The axis of a weight's output channels: autoquantize says which, or that there is none; in the
+// layers of ff::nn it is the first.
+std::optional<int64_t> channel_axis(const nn::QuantizerMetadata& metadata) {
+  const auto found = metadata.attributes().find("channel_axis");
   if (found == metadata.attributes().end())
-    return std::nullopt;
-  return found->second.toInt();
+    return 0;
+  return found->second.isInt() ? std::optional(found->second.toInt()) : std::nullopt;
+}
+
+// All axes of an activation but the last one.
+std::vector<int64_t> token_axes(const nn::QuantizerMetadata& metadata) {
+  const auto dims = metadata.attributes().find("dims");
+  std::vector<int64_t> axes(
+      dims == metadata.attributes().end() ? 0 : std::max<int64_t>(dims->second.toInt() - 1, 0));
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
 }
 
 void add_weights(QuantizationConfig& config, int64_t bits, bool per_channel) {
   constexpr int64_t kNarrowBits = 8;
-  config.add_rule<nn::LinearQuantizer>(
-      kWeights, [bits, per_channel](const nn::QuantizerMetadata& metadata) {
-        nn::LinearQuantizerOptions options(bits);
-        options.allow_one_sided(false);
-        const std::optional<int64_t> axis = integer(metadata, "channel_axis");
-        if (per_channel && axis.has_value())
-          options.granularity(PerChannel(*axis));
-        return options;
-      });
+  config.add_rule<nn::LinearQuantizer>(kWeights,
+                                       [bits, per_channel](const nn::QuantizerMetadata& metadata) {
+                                         nn::LinearQuantizerOptions options(bits);
+                                         options.allow_one_sided(false);
+                                         const std::optional<int64_t> axis = channel_axis(metadata);
+                                         if (per_channel && axis.has_value())
+                                           options.granularity(PerChannel(*axis));
+                                         return options;
+                                       });
   config.estimate_with(bits == kNarrowBits ? range_setting::narrow_minmax()
                                            : range_setting::running_minmax());
 }
@@ -88,9 +101,7 @@ QuantizationConfig w8a8_per_token() {
   QuantizationConfig config = w8();
   config.add_rule<nn::DynamicLinearQuantizer>(
       kActivations, [](const nn::QuantizerMetadata& metadata) {
-        std::vector<int64_t> axes;
-        for (int64_t axis = 0; axis + 1 < integer(metadata, "dims").value_or(0); ++axis)
-          axes.push_back(axis);
+        std::vector<int64_t> axes = token_axes(metadata);
         nn::DynamicLinearQuantizerOptions options(8);
         return axes.empty() ? options : options.granularity(PerChannel(std::move(axes)));
       });
@@ -101,8 +112,8 @@ namespace {
 
 const std::map<std::string, QuantizationConfig (*)()>& all() {
   static const std::map<std::string, QuantizationConfig (*)()> presets = {
-      {"w8a8", w8a8}, {"w4a8", w4a8}, {"w4a16", w4a16},
-      {"w8a16", w8a16}, {"w8", w8}, {"w8a8_per_token", w8a8_per_token}};
+      {"w8a8", w8a8},   {"w4a8", w4a8}, {"w4a16", w4a16},
+      {"w8a16", w8a16}, {"w8", w8},     {"w8a8_per_token", w8a8_per_token}};
   return presets;
 }
 

@@ -9,6 +9,7 @@
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/range_setting/min_max.h"
+#include "fastforward/tensor/quantized_tensor.h"
 #include "model/binding.h"
 #include "model/coverage_of.h"
 #include "model/program.h"
@@ -67,11 +68,8 @@ nn::QuantizerMetadata metadata_of(const Place& place, const model::Value& value)
   nn::QuantizerMetadata metadata({tag});
   if (place.kind == Place::Kind::kWeight) {
     metadata.set_shape(value.shape);
-    if (place.channel_axis.has_value()) {
-      const int64_t axis = *place.channel_axis;
-      metadata.attributes()["channel_axis"] =
-          axis < 0 ? axis + static_cast<int64_t>(value.shape.size()) : axis;
-    }
+    metadata.attributes()["channel_axis"] =
+        place.channel_axis.has_value() ? c10::IValue(*place.channel_axis) : c10::IValue();
   }
   if (place.kind != Place::Kind::kWeight)
     metadata.attributes()["dims"] = static_cast<int64_t>(value.shape.size());
@@ -132,7 +130,12 @@ void QuantizedModelImpl::build_tree() {
 
 c10::IValue QuantizedModelImpl::run(const Inputs& inputs) {
   model::Runner runner(*this, binding_->tensors(float_model_));
-  runner.define_inputs(model::tensors_in(inputs));
+  const std::vector<at::Tensor> tensors = model::tensors_in(inputs);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    TORCH_CHECK_TYPE(!is_quantized(tensors[i]), "QuantizedModel: input ", i,
+                     " is a quantized tensor; the model quantizes its inputs itself. Call "
+                     "dequantize() on it first.");
+  runner.define_inputs(tensors);
   const model::OperatorMode::Scope scope(runner, "QuantizedModel");
   try {
     return float_model_.forward(inputs);
@@ -175,8 +178,8 @@ void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
       continue;
     const std::string& path = paths.front();
     const Coverage known = coverage();
-    const auto call = std::find_if(
-        known.calls.begin(), known.calls.end(), [&](const CallCoverage& candidate) {
+    const auto call =
+        std::find_if(known.calls.begin(), known.calls.end(), [&](const CallCoverage& candidate) {
           return path == candidate.site || path.rfind(candidate.site + ".", 0) == 0;
         });
     const std::string reason = call == known.calls.end() ? "" : call->reason;

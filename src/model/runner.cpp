@@ -30,6 +30,12 @@ bool is_off(const nn::QuantizerImpl& quantizer) {
   return nn::is_stub(quantizer) || is_quantization_disabled(quantizer);
 }
 
+// True for relu_ and the like: what they write to is their result.
+bool writes_one_operand(const Meeting& meeting) {
+  return meeting.info.written.size() == 1 && meeting.op.schema().returns().size() == 1 &&
+         meeting.arguments()[meeting.info.written[0]].isTensor();
+}
+
 // True if nobody but the caller can see the memory.
 bool is_own(const at::Tensor& tensor) {
   return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1;
@@ -148,26 +154,30 @@ void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) 
   }
 }
 
-// An operator that writes to its operand, whose result gets a grid: others see that memory too, so
-// the values on the grid are written there. What autograd keeps of the operator stays as it was.
+// An operator that writes to its operand: others see that memory too, so what lies on a grid is
+// written there. What autograd keeps of the operator stays as it was.
 void Runner::run_in_place(Meeting& meeting, size_t index) {
-  const size_t argument = meeting.info.written[0];
-  const size_t place = program_.plan.calls[index].results[0].second;
+  const size_t written = meeting.info.written[0];
   const size_t first = meeting.stack.size() - meeting.info.arguments;
-  at::Tensor target = meeting.argument(argument).toTensor();
+  at::Tensor target = meeting.argument(written).toTensor();
+  put_operands_on_grids(meeting, index);
+  const auto& results = program_.plan.calls[index].results;
+  const bool has_grid = !results.empty() && !is_off(*binding_.quantizer(results[0].second));
   const bool keeps_graph =
-      at::GradMode::is_enabled() &&
+      has_grid && at::GradMode::is_enabled() &&
       std::any_of(meeting.arguments().begin(), meeting.arguments().end(),
                   [](const c10::IValue& value) {
                     return value.isTensor() && value.toTensor().requires_grad();
                   });
-  if (keeps_graph)
-    meeting.argument(argument) = target.clone();
-  const at::Tensor value = call(meeting)[0].toTensor();
-  const at::Tensor values = on_grid(place, value, !keeps_graph);
-  if (keeps_graph || !values.is_same(target))
-    target.copy_(values);
-  meeting.stack[first] = target;
+  if (keeps_graph && meeting.argument(written).toTensor().is_same(target))
+    meeting.argument(written) = target.clone();
+  at::Tensor value = call(meeting)[0].toTensor();
+  if (has_grid)
+    value = on_grid(results[0].second, value, !keeps_graph);
+  if (!value.is_same(target)) {
+    target.copy_(value);
+    meeting.stack[first] = target;
+  }
 }
 
 // The product has given what this batch norm would; at most the bias is missing.
@@ -222,15 +232,13 @@ void Runner::on_call(Meeting& meeting) {
   const CallGraph& graph = program_.recording.graph;
   const std::vector<size_t>& calls = graph.occurrences(meeting.key);
   const size_t index = calls[std::min(meeting.occurrence, calls.size() - 1)];
-  const CallPlan& plan = program_.plan.calls[index];
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   if (run_folded_norm(meeting, index))
     return;
-  put_operands_on_grids(meeting, index);
-  if (!meeting.info.written.empty() && plan.results.size() == 1 &&
-      !is_off(*binding_.quantizer(plan.results[0].second))) {
+  if (writes_one_operand(meeting)) {
     run_in_place(meeting, index);
   } else {
+    put_operands_on_grids(meeting, index);
     call(meeting);
     put_results_on_grids(meeting, index, first);
   }

@@ -123,7 +123,7 @@ TEST(RulesJson, MayBeginWithAPresetAndNameEstimators) {
   EXPECT_EQ(config.size(), 4);
   EXPECT_EQ(weight_options(model, "body/weight_quantizer").num_bits(), 4);
   EXPECT_EQ(weight_options(model, "head/weight_quantizer").num_bits(), 6);
-  EXPECT_EQ(report.rules[2].estimator->name(), "mse_grid");
+  EXPECT_EQ(report.rules[2].estimator->name(), "min_error_grid");
   EXPECT_EQ(report.rules[3].estimator->name(), "smoothed_minmax");
 }
 
@@ -168,9 +168,11 @@ TEST(RulesJson, MistakesAreNamedWithTheirPlace) {
        "rules: /rules/0/estimator: the key \"name\" is missing"},
       {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "running_minmax", "gamma": 1})"),
        "rules: /rules/0/estimator"},
-      {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "mse_grid", "num_candidates": 0})"),
+      {rule(
+           R"("quantizer": "QuantizerStub", "estimator": {"name": "mse_grid", "num_candidates": 0})"),
        "rules: /rules/0/estimator/num_candidates: expected an integer from 1 to "},
-      {rule(R"("quantizer": "QuantizerStub", "estimator": {"name": "smoothed_minmax", "gamma": 2})"),
+      {rule(
+           R"("quantizer": "QuantizerStub", "estimator": {"name": "smoothed_minmax", "gamma": 2})"),
        "rules: /rules/0/estimator/gamma: expected a number from "},
       {R"({"version": 1, "rules": [{"query": "a//b", "quantizer": "QuantizerStub"}]})",
        "rules: /rules/0/query: mpath: character 3: expected a name, '*', '**', '[', '{', '~' or "

@@ -35,7 +35,7 @@ struct FF_API CallCoverage {
 struct FF_API Coverage {
   /// In the order in which the examples ran them.
   std::vector<CallCoverage> calls;
-  /// Calls that no example showed, which ran in float, and how often: "aten::add after a.conv2d".
+  /// Operators whose calls no example showed, which ran in float, and how often.
   std::map<std::string, int64_t> unseen;
 
   /// The number of calls that are quantized.
