@@ -62,7 +62,9 @@ FoldedWeights Binding::folded(const BatchNormFold& fold, const at::Tensor& weigh
 QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight,
                                           const BatchNormFold* fold, const ModelTensors& tensors) {
   nn::Quantizer quantizer = this->quantizer(place);
-  if (nn::is_stub(*quantizer) || is_quantization_disabled(*quantizer))
+  const bool is_just_off =
+      quantizer->overrides().entries()->size() == 1 && is_quantization_disabled(*quantizer);
+  if (nn::is_stub(*quantizer) || is_just_off)
     return {weight, {}};
   std::vector<at::Tensor> sources = {weight};
   if (fold != nullptr) {
