@@ -72,8 +72,7 @@ nlohmann::ordered_json json_of(double metric) {
 
 double metric_of_one(QuantizedModel& model, const Examples& batches,
                      const SensitivityMetric& metric, const std::vector<c10::IValue>& reference,
-                     const std::shared_ptr<nn::QuantizerImpl>& quantizer, bool leave_out) {
-  const std::vector<std::shared_ptr<nn::QuantizerImpl>> one = {quantizer};
+                     const Quantizers& one, bool leave_out) {
   if (leave_out) {
     const DisableQuantization off(one);
     return metric(run_all(model, batches), reference);
