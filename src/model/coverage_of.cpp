@@ -143,6 +143,16 @@ class Describer {
     return c10::str(c10::Join(", ", names));
   }
 
+  // True if the function behind is quantized with it.
+  bool goes_on(const Call& call) const {
+    if (call.results.empty() || call.results[0] < 0 || !can_be_followed(call.kind))
+      return false;
+    const Value& value = graph_.value(call.results[0]);
+    return value.readers.size() == 1 && !value.is_returned &&
+           (graph_.calls()[value.readers[0].call].kind == K::kActivation ||
+            program_.plan.calls[value.readers[0].call].folded_norm.has_value());
+  }
+
   std::string reason_of(size_t index, const CallCoverage& line) const {
     const Call& call = graph_.calls()[index];
     const CallPlan& plan = program_.plan.calls[index];
@@ -163,9 +173,7 @@ class Describer {
       return "returned by the model, stays float";
     if (value.readers.empty())
       return "nobody reads its result";
-    if (value.readers.size() == 1 && can_be_followed(call.kind) &&
-        (graph_.calls()[value.readers[0].call].kind == K::kActivation ||
-         program_.plan.calls[value.readers[0].call].folded_norm.has_value()))
+    if (goes_on(call))
       return "goes on in " + readers_of(value);
     return "read in float by " + readers_of(value);
   }
@@ -180,6 +188,8 @@ class Describer {
       return true;
     if (keeps_a_grid(call) && is_wanted(call.results[0]))
       return origin_of(call.results[0]) != "float";
+    if (line.result.empty() && goes_on(call))
+      return all_on_grids && describe(graph_.value(call.results[0]).readers[0].call).is_quantized;
     return !line.result.empty() && line.result != "float";
   }
 
