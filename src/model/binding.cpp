@@ -11,12 +11,6 @@
 
 namespace ff::model {
 
-bool hands_data_on(const nn::QuantizerImpl& quantizer) {
-  // Disabling is an override; with another one somebody looks at the data.
-  return nn::is_stub(quantizer) ||
-         (is_quantization_disabled(quantizer) && quantizer.overrides().entries()->size() == 1);
-}
-
 Binding::Binding(std::shared_ptr<const Program> program)
     : program_(std::move(program)),
       sites_(program_->plan.places.size()),
@@ -68,10 +62,10 @@ FoldedWeights Binding::folded(const BatchNormFold& fold, const at::Tensor& weigh
 QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight,
                                           const BatchNormFold* fold, const ModelTensors& tensors) {
   nn::Quantizer quantizer = this->quantizer(place);
-  if (hands_data_on(*quantizer))
+  const bool is_just_off =
+      quantizer->overrides().entries()->size() == 1 && is_quantization_disabled(*quantizer);
+  if (nn::is_stub(*quantizer) || is_just_off)
     return {weight, {}};
-  if (is_quantization_disabled(*quantizer))
-    return {quantizer->fake_quantize(weight), {}};
   std::vector<at::Tensor> sources = {weight};
   if (fold != nullptr) {
     for (const ValueId value : {fold->bias, fold->scale, fold->shift, fold->mean, fold->variance}) {

@@ -27,9 +27,6 @@ struct QuantizedWeight {
   at::Tensor bias;
 };
 
-/// True if the quantizer is a stub or off, and nobody looks at the data that it is given.
-bool hands_data_on(const nn::QuantizerImpl& quantizer);
-
 /// The model's own tensors as they are in one run.
 struct ModelTensors {
   /// Their values.

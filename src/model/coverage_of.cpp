@@ -39,6 +39,12 @@ class Describer {
     line.op = call.op->name;
     if (!call.results.empty() && call.results[0] >= 0)
       line.shape = graph_.value(call.results[0]).shape;
+    if (is_folded(index) || is_of_parameters(call)) {
+      line.weight = touched_weight(index);
+      line.reason = reason_of(index, line);
+      line.is_quantized = is_folded(index) || (!line.weight.empty() && line.weight != "float");
+      return line;
+    }
     bool all_on_grids = true;
     for (size_t i = 0; i < call.operands.size(); ++i) {
       const Reader reader{index, i};
@@ -57,6 +63,27 @@ class Describer {
   }
 
  private:
+  bool is_of_parameters(const Call& call) const {
+    return !call.results.empty() && graph_.is_of_parameters(call.results[0]);
+  }
+
+  // True if a product does what this batch norm did: while the product's weight has a quantizer.
+  bool is_folded(size_t index) const {
+    const std::optional<size_t> fold = program_.plan.calls[index].folded_norm;
+    size_t place = 0;
+    return fold.has_value() && find_place(program_.plan.folds[*fold].weight, place) != nullptr &&
+           !nn::is_stub(*binding_.quantizer(place));
+  }
+
+  // The quantizer of a parameter that this call touches first, as t() before a product.
+  std::string touched_weight(size_t index) const {
+    for (const auto& [operand, place] : program_.plan.calls[index].reads) {
+      if (program_.plan.places[place].kind == Place::Kind::kWeight)
+        return text_of(*binding_.quantizer(place));
+    }
+    return "";
+  }
+
   static void add_weight(CallCoverage& line, const std::string& text) {
     if (line.weight.empty())
       line.weight = text;
@@ -143,20 +170,10 @@ class Describer {
     return c10::str(c10::Join(", ", names));
   }
 
-  // True if the function behind is quantized with it.
-  bool goes_on(const Call& call) const {
-    if (call.results.empty() || call.results[0] < 0 || !can_be_followed(call.kind))
-      return false;
-    const Value& value = graph_.value(call.results[0]);
-    return value.readers.size() == 1 && !value.is_returned &&
-           (graph_.calls()[value.readers[0].call].kind == K::kActivation ||
-            program_.plan.calls[value.readers[0].call].folded_norm.has_value());
-  }
-
   std::string reason_of(size_t index, const CallCoverage& line) const {
     const Call& call = graph_.calls()[index];
     const CallPlan& plan = program_.plan.calls[index];
-    if (plan.folded_norm.has_value())
+    if (is_folded(index))
       return "folded into " + program_.call_sites[program_.plan.folds[*plan.folded_norm].product];
     if (line.result == "float")
       return "left in float by the rules";
@@ -173,9 +190,30 @@ class Describer {
       return "returned by the model, stays float";
     if (value.readers.empty())
       return "nobody reads its result";
-    if (goes_on(call))
-      return "goes on in " + readers_of(value);
+    if (const std::optional<size_t> next = next_in_chain(value))
+      return "goes on in " + program_.call_sites[*next];
     return "read in float by " + readers_of(value);
+  }
+
+  // The call that an integer kernel does together with the one that gives the value.
+  std::optional<size_t> next_in_chain(const Value& value) const {
+    if (value.readers.size() != 1 || value.is_returned ||
+        !can_be_followed(graph_.calls()[value.call].kind))
+      return std::nullopt;
+    const size_t next = value.readers[0].call;
+    if (graph_.calls()[next].kind == K::kActivation || program_.plan.calls[next].folded_norm)
+      return next;
+    return std::nullopt;
+  }
+
+  // True if what a chain that goes on with this call gives in the end is on a grid.
+  bool ends_on_grid(size_t index) const {
+    const Call& call = graph_.calls()[index];
+    const std::string result = result_of(index);
+    if (!result.empty() || call.results.empty() || call.results[0] < 0)
+      return !result.empty() && result != "float";
+    const std::optional<size_t> next = next_in_chain(graph_.value(call.results[0]));
+    return next.has_value() && ends_on_grid(*next);
   }
 
   bool is_quantized(size_t index, const CallCoverage& line, bool all_on_grids) const {
@@ -184,13 +222,9 @@ class Describer {
       return all_on_grids;
     if (call.kind == K::kLookup)
       return !line.weight.empty() && line.weight != "float";
-    if (program_.plan.calls[index].folded_norm.has_value())
-      return true;
     if (keeps_a_grid(call) && is_wanted(call.results[0]))
       return origin_of(call.results[0]) != "float";
-    if (line.result.empty() && goes_on(call))
-      return all_on_grids && describe(graph_.value(call.results[0]).readers[0].call).is_quantized;
-    return !line.result.empty() && line.result != "float";
+    return ends_on_grid(index);
   }
 
   const Program& program_;

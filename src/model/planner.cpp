@@ -1,7 +1,6 @@
 #include "model/planner.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "model/weight_root.h"

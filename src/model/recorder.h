@@ -19,7 +19,7 @@ struct Recording {
   /// Tensors that are used as weights and no parameters of the model: constants of a frozen
   /// TorchScript file, captures of a function. By name.
   std::vector<std::pair<std::string, at::Tensor>> captured;
-  /// Whether each input has floating-point numbers in the examples.
+  /// Number of tensors among the inputs.
   size_t inputs = 0;
 };
 

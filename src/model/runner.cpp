@@ -158,9 +158,11 @@ void Runner::run_in_place(Meeting& meeting, size_t index) {
   at::Tensor target = meeting.argument(written).toTensor();
   put_operands_on_grids(meeting, index);
   const auto& results = program_.plan.calls[index].results;
-  const bool has_grid = !results.empty() && !hands_data_on(*binding_.quantizer(results[0].second));
+  const bool has_grid = !results.empty() && !nn::is_stub(*binding_.quantizer(results[0].second));
+  // A quantizer that is off passes its data on, but estimators may look at it.
   const bool keeps_graph =
-      has_grid && at::GradMode::is_enabled() &&
+      has_grid && !is_quantization_disabled(*binding_.quantizer(results[0].second)) &&
+      at::GradMode::is_enabled() &&
       std::any_of(meeting.arguments().begin(), meeting.arguments().end(),
                   [](const c10::IValue& value) {
                     return value.isTensor() && value.toTensor().requires_grad();

@@ -44,6 +44,22 @@ std::vector<c10::IValue> run_all(QuantizedModel& model, const Examples& batches)
   return outputs;
 }
 
+using Quantizers = std::vector<std::shared_ptr<nn::QuantizerImpl>>;
+
+// What is turned on and off together, by its name.
+std::vector<std::pair<std::string, Quantizers>> groups_of(QuantizedModel& model, bool by_site) {
+  std::vector<std::pair<std::string, Quantizers>> groups;
+  std::map<std::string, size_t> known;
+  for (const auto& [path, quantizer] : nn::named_quantizers(model)) {
+    const std::string name = by_site ? path.substr(0, path.rfind('.')) : path;
+    const auto [group, is_new] = known.emplace(name, groups.size());
+    if (is_new)
+      groups.emplace_back(name, Quantizers());
+    groups[group->second].second.push_back(quantizer);
+  }
+  return groups;
+}
+
 std::string text_of(double metric) {
   std::ostringstream text;
   text << std::fixed << std::setprecision(2) << metric;
@@ -56,8 +72,7 @@ nlohmann::ordered_json json_of(double metric) {
 
 double metric_of_one(QuantizedModel& model, const Examples& batches,
                      const SensitivityMetric& metric, const std::vector<c10::IValue>& reference,
-                     const std::shared_ptr<nn::QuantizerImpl>& quantizer, bool leave_out) {
-  const std::vector<std::shared_ptr<nn::QuantizerImpl>> one = {quantizer};
+                     const Quantizers& one, bool leave_out) {
   if (leave_out) {
     const DisableQuantization off(one);
     return metric(run_all(model, batches), reference);
@@ -99,13 +114,13 @@ Sensitivity sensitivity(QuantizedModel& model, const Examples& batches,
   Sensitivity result;
   result.leave_out = options.leave_out;
   result.all_on = metric(run_all(model, batches), reference);
-  const auto quantizers = nn::named_quantizers(model);
-  for (const auto& [path, quantizer] : quantizers) {
+  const auto groups = groups_of(model, options.by_site);
+  for (const auto& [path, quantizers] : groups) {
     result.quantizers.push_back(
-        {path, metric_of_one(model, batches, metric, reference, quantizer, options.leave_out)});
+        {path, metric_of_one(model, batches, metric, reference, quantizers, options.leave_out)});
     if (options.progress != nullptr)
       options.progress(static_cast<int64_t>(result.quantizers.size()),
-                       static_cast<int64_t>(quantizers.size()));
+                       static_cast<int64_t>(groups.size()));
   }
   std::stable_sort(result.quantizers.begin(), result.quantizers.end(),
                    [&](const QuantizerSensitivity& a, const QuantizerSensitivity& b) {

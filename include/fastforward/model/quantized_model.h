@@ -88,6 +88,10 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
   /// undefined for other quantizers, and for weights that are computed in the forward.
   at::Tensor weight(const std::string& path) const;
 
+  /// Returns the quantizers and stubs that `selector` matches, as ff::find_quantizers.
+  QuantizerCollection find_quantizers(const mpath::Selector& selector) {
+    return ff::find_quantizers(*this, selector);
+  }
   /// Returns all calls of operators, in the order in which the examples ran them.
   std::vector<Site> sites() const;
   /// Returns each call with what is quantized of it, or why it is not.

@@ -31,13 +31,16 @@ FF_API double sqnr(const std::vector<c10::IValue>& outputs,
 struct FF_API SensitivityOptions {
   /// False: each quantizer alone is on. True: each alone is off.
   bool leave_out = false;
-  /// Told after each quantizer.
+  /// True: the quantizers of one site, as weight and output of a convolution, are turned on and off
+  /// together. False: each by itself.
+  bool by_site = false;
+  /// Told after each quantizer or site.
   Progress progress = nullptr;
 };
 
-/// What one quantizer costs.
+/// What one quantizer costs, or those of one site.
 struct FF_API QuantizerSensitivity {
-  /// Its path.
+  /// Its path, or that of the site.
   std::string quantizer;
   /// The metric with it alone on, or alone off.
   double metric;
