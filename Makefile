@@ -53,7 +53,7 @@ tsan: setup ## Unit tests under ThreadSanitizer
 
 compat: setup ## Unit tests against the oldest LibTorch, or that of FF_TORCH_VERSION
 	@scripts/build.sh compat
-	@$(CTEST) --test-dir build/compat $(ARGS)
+	@$(CTEST) --test-dir build/compat -LE slow $(ARGS)
 
 clean: ## Remove the build folders
 	@rm -rf build

@@ -4,8 +4,8 @@
 //
 //   mkdir -p build/kernels_corpus
 //   clang++ -std=c++20 -g -O1 -ffp-contract=off -fsanitize=fuzzer,address,undefined -Isrc -Itests \
-//     -o build/kernels_fuzz tests/fuzz/kernels_fuzz.cpp src/kernels/table.cpp src/kernels/simd.cpp
-//     \ -lhwy -lgtest
+//     -o build/kernels_fuzz tests/fuzz/kernels_fuzz.cpp src/kernels/table.cpp \
+//     src/kernels/simd.cpp -lhwy -lgtest
 //   UBSAN_OPTIONS=halt_on_error=1 build/kernels_fuzz -max_len=512 -max_total_time=600 \
 //     build/kernels_corpus
 //
