@@ -171,7 +171,7 @@ ConfigReport QuantizedModelImpl::initialize(const QuantizationConfig& config,
 // every operator names none: the model just has no weights, say.
 void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
   for (const mpath::Selector& selector : config.selectors()) {
-    if (!find_quantizers(*this, selector).empty())
+    if (!find_quantizers(selector).empty())
       continue;
     const std::vector<std::string> paths = model::matches_without_place(selector, *this);
     if (paths.empty() || paths.size() >= program_->call_sites.size())

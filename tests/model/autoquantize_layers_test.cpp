@@ -48,18 +48,19 @@ TEST(AutoquantizeLayers, Convolutions) {
     return on_grid(model, std::string("0.") + site + ".weight", w);
   };
   EXPECT_EQ(linear_quantizer(model, "0.conv1d.weight").scale.numel(), 6);
-  EXPECT_TRUE(same(model(x1), torch::conv1d(on_grid(model, "inputs.0.output", x1),
-                                            weight("conv1d", one->weight), one->bias, 1, 0, 1, 2)));
+  EXPECT_TRUE(same(model(x1),
+                   F::conv1d(on_grid(model, "inputs.0.output", x1), weight("conv1d", one->weight),
+                             F::Conv1dFuncOptions().bias(one->bias).groups(2))));
   nn::Conv2d two(nn::Conv2dOptions(4, 8, 3).groups(4).stride(2).padding(1).bias(false));
   model = quantized(nn::Sequential(two), x2);
   EXPECT_EQ(linear_quantizer(model, "0.conv2d.weight").scale.numel(), 8);
-  EXPECT_TRUE(
-      same(model(x2), torch::conv2d(on_grid(model, "inputs.0.output", x2),
-                                    weight("conv2d", two->weight), {}, 2, 1, 1, /*groups=*/4)));
+  EXPECT_TRUE(same(model(x2),
+                   F::conv2d(on_grid(model, "inputs.0.output", x2), weight("conv2d", two->weight),
+                             F::Conv2dFuncOptions().stride(2).padding(1).groups(4))));
   const torch::Tensor larger = random_data({1, 4, 12, 16}, 4);
-  EXPECT_TRUE(
-      same(model(larger), torch::conv2d(on_grid(model, "inputs.0.output", larger),
-                                        weight("conv2d", two->weight), {}, 2, 1, 1, /*groups=*/4)))
+  EXPECT_TRUE(same(model(larger), F::conv2d(on_grid(model, "inputs.0.output", larger),
+                                            weight("conv2d", two->weight),
+                                            F::Conv2dFuncOptions().stride(2).padding(1).groups(4))))
       << "another image size";
   nn::Conv3d three(nn::Conv3dOptions(4, 2, 2));
   model = quantized(nn::Sequential(three), x3);
@@ -77,7 +78,7 @@ TEST(AutoquantizeLayers, TransposedConvolutions) {
   EXPECT_TRUE(same(model(x),
                    torch::conv_transpose2d(on_grid(model, "inputs.0.output", x),
                                            on_grid(model, "0.conv_transpose2d.weight", two->weight),
-                                           two->bias, 2)));
+                                           two->bias, torch::IntArrayRef{2, 2})));
   nn::ConvTranspose1d one(nn::ConvTranspose1dOptions(4, 6, 3));
   model = quantized(nn::Sequential(one), x1);
   EXPECT_TRUE(same(model(x1),

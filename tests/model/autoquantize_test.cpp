@@ -222,8 +222,9 @@ TEST(Autoquantize, ArithmeticOnSizesMakesNoSites) {
 TEST(Autoquantize, AZeroChannelGivesZerosNotNaN) {
   torch::Tensor w = random_data({3, 1, 3, 3}, 1);
   w[1].zero_();
-  const FloatModel net(
-      [=](const torch::Tensor& in) { return torch::conv2d(in, w, {}, 1, 1, 1, /*groups=*/3); });
+  const FloatModel net([=](const torch::Tensor& in) {
+    return F::conv2d(in, w, F::Conv2dFuncOptions().padding(1).groups(3));
+  });
   const torch::Tensor x = random_data({2, 3, 5, 5}, 2);
   for (const auto& config :
        {ff::presets::w8a8(), ff::presets::w4a8(), ff::presets::w8a8_per_token()}) {

@@ -112,8 +112,7 @@ TEST(QuantizedModel, WeightsChangedByHandAreSeen) {
   net->fc1->weight.set_data(random_data({8, 4}, 2) * 0.1);
   EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "set_data";
   torch::nn::Linear other(4, 8);
-  net->fc1 =
-      std::dynamic_pointer_cast<torch::nn::LinearImpl>(net->replace_module("fc1", other).ptr());
+  net->fc1 = net->replace_module("fc1", other);
   EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "another module in its place";
   linear_quantizer(model, "fc1.addmm.weight").scale.mul_(2);
   EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "its scale";
