@@ -285,7 +285,7 @@ TEST(AutoquantizeLayers, PoolsAndMeans) {
   const torch::Tensor v = random_data({2, 4}, 1), x = random_data({2, 3, 8, 8}, 2);
   const FloatModel net([=](const torch::Tensor& in) mutable {
     const torch::Tensor h = torch::max_pool2d(torch::relu(first(in)), 2);
-    return torch::linear(torch::adaptive_avg_pool2d(second(h), 1).flatten(1), v);
+    return torch::linear(torch::adaptive_avg_pool2d(second(h), {1, 1}).flatten(1), v);
   });
   QuantizedModel model = quantized(net, x);
   EXPECT_EQ(sorted(quantizer_paths(model)),
@@ -298,7 +298,7 @@ TEST(AutoquantizeLayers, PoolsAndMeans) {
       torch::conv2d(torch::max_pool2d(on_grid(model, "relu.output", h), 2),
                     on_grid(model, "conv2d_1.weight", second->weight), second->bias);
   const torch::Tensor mean =
-      torch::adaptive_avg_pool2d(on_grid(model, "conv2d_1.output", g), 1).flatten(1);
+      torch::adaptive_avg_pool2d(on_grid(model, "conv2d_1.output", g), {1, 1}).flatten(1);
   EXPECT_TRUE(same(model(x), torch::linear(on_grid(model, "adaptive_avg_pool2d.output", mean),
                                            on_grid(model, "linear.weight", v))));
 }
