@@ -51,10 +51,13 @@ class Calibration {
   void find_activations() {
     const std::vector<std::string> weights = model_->weight_places();
     const std::set<std::string> is_weight(weights.begin(), weights.end());
+    const std::vector<std::string> without = model_->uninitialized();
+    const std::set<std::string> without_range(without.begin(), without.end());
     for (const auto& [path, quantizer] : nn::named_quantizers(model_)) {
-      if (is_weight.count(path) != 0)
+      // A weight that is computed in the forward has no range yet.
+      if (is_weight.count(path) != 0 && without_range.count(path) == 0)
         continue;
-      Estimator estimator = options_.estimator;
+      Estimator estimator = is_weight.count(path) == 0 ? options_.estimator : nullptr;
       if (estimator == nullptr)
         estimator = model_->estimator(path);
       if (estimator == nullptr)

@@ -74,8 +74,8 @@ struct Call {
   std::vector<Operand> operands;
   /// Its results, kConstant where one holds no floating-point numbers.
   std::vector<ValueId> results;
-  /// For a result that is the operand with its axes in another order: the operand's axis for each
-  /// axis of the result. Else empty.
+  /// For a result that is the operand or a part of it, with its axes in another order: the
+  /// operand's axis for each axis of the result. Else empty.
   std::vector<int64_t> axes = {};
   /// Of a batch norm: its arguments that are no tensors.
   bool training = false;

@@ -53,14 +53,20 @@ class ScriptSource final : public ModelSource {
   std::shared_ptr<ModelSource> clone() const override {
     return std::make_shared<ScriptSource>(module_.deepcopy());
   }
+  // Frozen modules, and those written in C++, have no attribute for it.
   void train(bool on) override {
-    module_.train(on);
+    for (const torch::jit::Module& part : module_.modules()) {
+      if (const auto slot = part.type()->findAttributeSlot(kTraining))
+        part._ivalue()->setSlot(*slot, on);
+    }
   }
   bool is_training() const override {
-    return module_.is_training();
+    return module_.hasattr(kTraining) && module_.attr(kTraining).toBool();
   }
 
  private:
+  static constexpr const char* kTraining = "training";
+
   torch::jit::Module module_;
 };
 

@@ -48,7 +48,7 @@ void ModelRun::add_operand(Meeting& meeting, size_t argument, int element,
     value = on_changed(identity.value, identity.written);
     tracker_.define(tensor, value);
   } else if (identity.is_foreign) {
-    value = on_foreign(meeting.info, argument, tensor);
+    value = on_foreign(meeting, argument, tensor);
   }
   meeting.operands.push_back({argument, element, value, tensor.unsafeGetTensorImpl()});
 }

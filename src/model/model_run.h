@@ -54,9 +54,9 @@ class ModelRun : public OperatorMode {
   virtual int number_of(const CallKey& key) = 0;
   /// Runs a call that reads a value, and defines its results.
   virtual void on_call(Meeting& meeting) = 0;
-  /// Asked for a tensor of which nothing is known, before it counts as a constant.
-  virtual ValueId on_foreign(const OperatorInfo& info, size_t argument,
-                             const at::Tensor& tensor) = 0;
+  /// Asked for a tensor of which nothing is known, an argument of the call or in a list that is
+  /// one, before it counts as a constant.
+  virtual ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) = 0;
   /// The value of a tensor that was written to through another one.
   virtual ValueId on_changed(ValueId before, ValueId written) = 0;
 

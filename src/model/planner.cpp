@@ -48,9 +48,18 @@ class Planner {
     return value >= 0 && plan_.wanted[static_cast<size_t>(value)];
   }
 
+  // Also if it is the function behind that is quantized, as of a sum before relu.
   bool any_result_wanted(const Call& call) const {
-    return std::any_of(call.results.begin(), call.results.end(),
-                       [&](ValueId value) { return is_wanted(value); });
+    return std::any_of(call.results.begin(), call.results.end(), [&](ValueId value) {
+      if (is_wanted(value))
+        return true;
+      if (value < 0 || graph_.value(value).readers.empty())
+        return false;
+      const Reader& reader = graph_.value(value).readers[0];
+      const Call& next = graph_.calls()[reader.call];
+      return next.kind == K::kActivation && is_grid_operand(graph_, reader) &&
+             is_quantized_after(reader) && any_result_wanted(next);
+    });
   }
 
   void fold_batch_norms() {
@@ -122,7 +131,14 @@ class Planner {
 
   // Weights are quantized where the parameter is touched first, before t() and the like.
   void add_weights(size_t call) {
+    // What is made of parameters only is a weight itself, for who reads it. Constants may be a
+    // state.
     const std::vector<Operand>& operands = graph_.calls()[call].operands;
+    if (graph_.calls()[call].kind == K::kProduct &&
+        std::all_of(operands.begin(), operands.end(), [&](const Operand& operand) {
+          return graph_.is_of_parameters(graph_.value_of(operand));
+        }))
+      return;
     for (size_t i = 0; i < operands.size(); ++i) {
       if (!is_weight(graph_, {call, i}))
         continue;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "model/model_run.h"
 
@@ -15,7 +16,8 @@ bool contains(const std::vector<size_t>& positions, size_t position) {
   return std::find(positions.begin(), positions.end(), position) != positions.end();
 }
 
-// For a result that is its operand with the axes in another order: the operand's axis for each.
+// For a result that is its operand or a part of it, with the axes in another order: the operand's
+// axis for each.
 std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
   if (!arguments[0].isTensor())
     return {};
@@ -25,6 +27,9 @@ std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue
   const auto wrapped = [&](const c10::IValue& axis) {
     return static_cast<size_t>(axis.toInt() < 0 ? axis.toInt() + dims : axis.toInt());
   };
+  static const std::unordered_set<std::string> kKeep = {"chunk", "narrow", "slice", "split"};
+  if (kKeep.count(info.site) != 0)
+    return axes;
   if (info.site == "t") {
     std::reverse(axes.begin(), axes.end());
   } else if (info.site == "transpose" && arguments[1].isInt()) {
@@ -69,12 +74,17 @@ class Recorder final : public ModelRun {
     return recording_.graph.add_key(key);
   }
 
-  // A tensor in the place of a weight that nobody made in this run is kept by the model.
-  ValueId on_foreign(const OperatorInfo& info, size_t argument, const at::Tensor& tensor) override {
+  // A tensor in the place of a weight that nobody made in this run is kept by the model. A product
+  // of matrices has no such place: there it is a weight if it stands beside data, and a state if it
+  // stands beside a parameter.
+  ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) override {
+    const OperatorInfo& info = meeting.info;
     const bool may_be_weight =
         contains(info.weights, argument) ||
-        (info.kind == OperatorKind::kProduct && info.weights.empty() && tensor.dim() == 2) ||
-        info.kind == OperatorKind::kNorm || (info.site == "t" && tensor.dim() == 2);
+        (info.kind == OperatorKind::kProduct && info.weights.empty() && tensor.dim() == 2 &&
+         contains(info.operands, argument) && reads_data(meeting)) ||
+        (info.kind == OperatorKind::kNorm && argument > 0) ||
+        (info.site == "t" && tensor.dim() == 2);
     if (!may_be_weight)
       return kConstant;
     const std::string name = "captured_" + std::to_string(recording_.captured.size());
@@ -130,6 +140,25 @@ class Recorder final : public ModelRun {
   }
 
  private:
+  // True if an operand is an input or made of one.
+  bool reads_data(const Meeting& meeting) {
+    const auto is_data = [&](const at::Tensor& tensor) {
+      return is_value(tensor) && tracker().identify(tensor).value >= 0 &&
+             !recording_.graph.is_of_parameters(tracker().identify(tensor).value);
+    };
+    for (const size_t operand : meeting.info.operands) {
+      const c10::IValue& argument = meeting.arguments()[operand];
+      if (argument.isTensor() && is_data(argument.toTensor()))
+        return true;
+      if (argument.isTensorList()) {
+        const std::vector<at::Tensor> tensors = argument.toTensorVector();
+        if (std::any_of(tensors.begin(), tensors.end(), is_data))
+          return true;
+      }
+    }
+    return false;
+  }
+
   static Call describe(const Meeting& meeting) {
     Call call{&meeting.info, meeting.info.kind, {}, {}, {}};
     const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();

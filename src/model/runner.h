@@ -26,7 +26,7 @@ class Runner final : public ModelRun {
     return program_.recording.graph.find_key(key);
   }
   void on_call(Meeting& meeting) override;
-  ValueId on_foreign(const OperatorInfo& info, size_t argument, const at::Tensor& tensor) override;
+  ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) override;
   ValueId on_changed(ValueId before, ValueId written) override;
 
  private:

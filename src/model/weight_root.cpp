@@ -51,6 +51,7 @@ WeightRoot weight_root(const CallGraph& graph, const Reader& weight, ValueId val
         maker.operands.size() == 1 ? graph.value_of(maker.operands[0]) : kConstant;
     if (maker.kind != OperatorKind::kStructural || !graph.is_of_parameters(source))
       return root;
+    root.has_one_reader = root.has_one_reader && maker.results.size() == 1;
     if (root.channel_axis.has_value() && !maker.axes.empty())
       root.channel_axis = maker.axes[static_cast<size_t>(*root.channel_axis)];
     else

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
+#include <ATen/ops/where.h>
 #include <c10/util/Exception.h>
 
 #include <functional>
@@ -26,6 +27,22 @@ QuantizationRange as_it_is(const QuantizationRange& batch) {
 
 QuantizationRange widened(const QuantizationRange& range) {
   const at::Tensor magnitude = at::maximum(range.max.abs(), range.min.abs());
+  return {-magnitude, magnitude};
+}
+
+/// What a quantizer's range means to an estimator that goes on from it.
+using Resume = std::function<QuantizationRange(const QuantizationRange& range, bool symmetric)>;
+
+QuantizationRange unchanged(const QuantizationRange& range, bool /*symmetric*/) {
+  return range;
+}
+
+// A symmetric range ends below with the lowest code, which a narrow one does not use. With one bit
+// there is nothing above zero.
+QuantizationRange narrowed(const QuantizationRange& range, bool symmetric) {
+  if (!symmetric)
+    return widened(range);
+  const at::Tensor magnitude = at::where(range.max.gt(0), range.max, -range.min);
   return {-magnitude, magnitude};
 }
 
@@ -57,19 +74,22 @@ class MinMaxStep final : public EstimatorStep {
 class MinMaxEstimator final : public RangeEstimator {
  public:
   MinMaxEstimator(std::string name, const EstimatorOptions& options, Join join,
-                  Begin begin = as_it_is)
+                  Begin begin = as_it_is, Resume resume = unchanged)
       : RangeEstimator(options),
         name_(std::move(name)),
         join_(std::move(join)),
-        begin_(std::move(begin)) {}
+        begin_(std::move(begin)),
+        resume_(std::move(resume)) {}
 
   std::string name() const override {
     return name_;
   }
   std::unique_ptr<EstimatorStep> make_step(RangeSettable& quantizer) const override {
     std::optional<QuantizationRange> known = quantizer.quantization_range();
+    const auto* grid = dynamic_cast<const SupportsRangeBasedOperator*>(&quantizer);
     if (known.has_value())
-      known = {known->min.detach().clone(), known->max.detach().clone()};
+      known = resume_({known->min.detach().clone(), known->max.detach().clone()},
+                      grid != nullptr && grid->symmetric());
     return std::make_unique<MinMaxStep>(name_, std::move(known), join_, begin_);
   }
 
@@ -77,6 +97,7 @@ class MinMaxEstimator final : public RangeEstimator {
   std::string name_;
   Join join_;
   Begin begin_;
+  Resume resume_;
 };
 
 }  // namespace
@@ -94,10 +115,10 @@ std::shared_ptr<RangeEstimator> narrow_minmax(const EstimatorOptions& options) {
   return std::make_shared<MinMaxEstimator>(
       "narrow_minmax", options,
       [](const QuantizationRange& known, const QuantizationRange& batch) {
-        const QuantizationRange wide = widened(known), now = widened(batch);
-        return QuantizationRange{at::minimum(wide.min, now.min), at::maximum(wide.max, now.max)};
+        const QuantizationRange now = widened(batch);
+        return QuantizationRange{at::minimum(known.min, now.min), at::maximum(known.max, now.max)};
       },
-      widened);
+      widened, narrowed);
 }
 
 std::shared_ptr<RangeEstimator> smoothed_minmax(const SmoothedMinMaxOptions& options) {

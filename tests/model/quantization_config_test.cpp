@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "fastforward/nn/linear_quantizer.h"
+#include "fastforward/nn/named_quantizers.h"
+#include "fastforward/range_setting/min_max.h"
 #include "model/mpath_model.h"
 #include "support/expect_error.h"
 
@@ -109,6 +111,53 @@ TEST(QuantizationConfig, PolicyForWhatIsThere) {
   EXPECT_EQ(report.rules[1].skipped, (Names{"layers.1.weight_quantizer"}));
   EXPECT_EQ(
       weights_and_head().initialize(model, OverwritePolicy::kOverwrite).rules[0].filled.size(), 3);
+}
+
+TEST(QuantizationConfig, EstimatorsBelongToTheLastRule) {
+  const auto smoothed = ff::range_setting::smoothed_minmax();
+  QuantizationConfig config = weights_and_head();
+  config.estimate_with(smoothed);
+  const ff::test::Nested model;
+  const ff::ConfigReport report = config.initialize(model);
+  EXPECT_EQ(report.rules[0].estimator, nullptr);
+  EXPECT_EQ(report.rules[1].estimator, smoothed);
+  EXPECT_ERROR(c10::ValueError,
+               "QuantizationConfig: estimate_with needs a rule; call add_rule() first.",
+               QuantizationConfig().estimate_with(smoothed));
+  EXPECT_ERROR(c10::ValueError,
+               "QuantizationConfig: the estimator of the rule 'layers/1/weight_quantizer' is null; "
+               "give one like ff::range_setting::mse_grid().",
+               config.estimate_with(nullptr));
+}
+
+TEST(QuantizationConfig, LeavesPlacesInFloat) {
+  QuantizationConfig config = weights_and_head();
+  config.leave_float("layers/0/**");
+  const ff::test::Nested model;
+  const ff::ConfigReport report = config.initialize(model);
+  EXPECT_EQ(report.rules[2].filled, (Names{"layers.0.weight_quantizer", "layers.0.bias_quantizer",
+                                           "layers.0.output_quantizer"}));
+  EXPECT_EQ(
+      report.rules[0].overridden,
+      (Names{"layers.0.weight_quantizer", "layers.0.bias_quantizer", "layers.1.weight_quantizer"}));
+  EXPECT_EQ(ff::nn::named_quantizers(model).size(), 2) << "those of layers.1";
+  EXPECT_EQ(ff::nn::named_quantizers(model)[0].first, "layers.1.weight_quantizer");
+}
+
+TEST(QuantizationConfig, AppendedRulesWin) {
+  QuantizationConfig first, second;
+  first.add_rule<LinearQuantizer>("**/weight_quantizer", LinearQuantizerOptions(8));
+  second.add_rule<LinearQuantizer>("layers/0/**", LinearQuantizerOptions(4))
+      .estimate_with(ff::range_setting::narrow_minmax());
+  first.append(second);
+  EXPECT_EQ(first.size(), 2);
+  EXPECT_EQ(first.selectors()[1].str(), "layers/0/**");
+  const ff::test::Nested model;
+  const ff::ConfigReport report = first.initialize(model);
+  EXPECT_EQ(report.rules[0].overridden, (Names{"layers.0.weight_quantizer"}));
+  EXPECT_EQ(report.rules[1].estimator->name(), "narrow_minmax");
+  first.append(first);
+  EXPECT_EQ(first.size(), 4) << "also to itself";
 }
 
 }  // namespace

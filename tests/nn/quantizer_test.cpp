@@ -6,11 +6,15 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/dynamic_linear_quantizer.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/fake_quantize.h"
 #include "support/expect_error.h"
 #include "support/tensors.h"
 
@@ -230,6 +234,103 @@ class WrapImpl : public ff::nn::CloneableQuantizer<WrapImpl<Inner>> {
     return data;
   }
 };
+
+// fake_quantize is forward and dequantize in one, bit for bit, with its gradients.
+void expect_fake_quantize(ff::nn::Quantizer quantizer, const torch::Tensor& data) {
+  const auto leaf = [&] { return data.clone().requires_grad_(); };
+  const torch::Tensor a = leaf(), b = leaf(), g = random_data(data.sizes(), 99, data.scalar_type());
+  const auto gradients = [&](const torch::Tensor& values, const torch::Tensor& input) {
+    std::vector<torch::Tensor> inputs = {input};
+    for (const torch::Tensor& parameter : quantizer->parameters())
+      inputs.push_back(parameter);
+    return torch::autograd::grad({(values * g).sum()}, inputs);
+  };
+  const torch::Tensor expected = ff::dequantize(quantizer->forward(a));
+  const torch::Tensor values = quantizer->fake_quantize(b, /*overwrite=*/true);
+  EXPECT_FALSE(ff::is_quantized(values));
+  EXPECT_TRUE(same(values, expected));
+  EXPECT_TRUE(same(b, data)) << "where a gradient is wanted, nothing is overwritten";
+  const auto got = gradients(values, b), wanted = gradients(expected, a);
+  for (size_t i = 0; i < got.size(); ++i)
+    EXPECT_TRUE(same(got[i], wanted[i])) << "gradient " << i;
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(same(quantizer->fake_quantize(data), expected)) << "without gradients";
+  torch::Tensor own = data.clone();
+  EXPECT_TRUE(same(quantizer->fake_quantize(own, /*overwrite=*/true), expected)) << "in place";
+}
+
+TEST(Quantizer, FakeQuantizeOfLinearQuantizers) {
+  const torch::Tensor data = random_data({4, 6}, 1);
+  const std::vector<std::pair<ff::Granularity, int64_t>> cases = {
+      {ff::PerTensor(), 1},     {ff::PerChannel(0), 4},        {ff::PerChannel(1), 6},
+      {ff::PerTile({2, 3}), 4}, {ff::PerBlock(1, 2, {0}), 12}, {ff::PerBlock(0, 3, {}, false), 2}};
+  for (const auto& [granularity, tiles] : cases) {
+    for (const bool symmetric : {true, false}) {
+      for (const int64_t bits : {3, 8, 12}) {
+        SCOPED_TRACE(testing::Message() << granularity << ", " << bits << " bits");
+        LinearQuantizer quantizer(
+            LinearQuantizerOptions(bits).symmetric(symmetric).granularity(granularity));
+        quantizer->set_quantization_range(-random_data({tiles}, 2).abs() - 0.3,
+                                          random_data({tiles}, 3).abs() + 0.3);
+        expect_fake_quantize(quantizer, data);
+        expect_fake_quantize(quantizer, data.to(torch::kDouble));
+      }
+    }
+  }
+}
+
+TEST(Quantizer, FakeQuantizeOfOthers) {
+  const torch::Tensor data = random_data({4, 6}, 1);
+  expect_fake_quantize(DynamicLinearQuantizer(4), data);
+  expect_fake_quantize(
+      DynamicLinearQuantizer(
+          ff::nn::DynamicLinearQuantizerOptions(8).symmetric(true).granularity(ff::PerChannel(0))),
+      data);
+  MyQuantizer mine(0.25);
+  EXPECT_TRUE(same(mine->fake_quantize(random_data({3, 2}, 1)),
+                   mine->forward(random_data({3, 2}, 1)).dequantize()));
+}
+
+TEST(Quantizer, FakeQuantizePassesDataOnWhereNothingIsDone) {
+  const torch::Tensor data = random_data({4, 6}, 1);
+  EXPECT_TRUE(ff::nn::QuantizerStub()->fake_quantize(data).is_same(data));
+  LinearQuantizer quantizer(8);
+  const ff::DisableQuantization off{ff::nn::ModuleRef(quantizer)};
+  EXPECT_TRUE(quantizer->fake_quantize(data, true).is_same(data)) << "also without a range";
+}
+
+TEST(Quantizer, FakeQuantizeRunsOverrides) {
+  LinearQuantizer quantizer(8);
+  quantizer->set_quantization_range(-2.0, 2.0);
+  torch::Tensor data = random_data({4, 6}, 1), seen, error;
+  const torch::Tensor before = data.clone(), expected = quantizer->fake_quantize(data);
+  const auto handle = quantizer->register_override(
+      [&](ff::nn::QuantizerImpl&, const ff::nn::NextFunction& next, const torch::Tensor& given) {
+        seen = given;
+        const torch::Tensor values = next(given);
+        error = given - ff::dequantize(values);  // of what it was given, not of what became of it
+        return values;
+      });
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(same(quantizer->fake_quantize(data, /*overwrite=*/true), expected));
+  EXPECT_TRUE(seen.is_same(data));
+  EXPECT_TRUE(same(error, before - expected));
+  const auto doubled =
+      quantizer->register_override([](ff::nn::QuantizerImpl&, const ff::nn::NextFunction& next,
+                                      const torch::Tensor& given) { return next(given * 2); });
+  data.copy_(before);
+  EXPECT_TRUE(same(quantizer->fake_quantize(data),
+                   ff::fake_quantize(before * 2, quantizer->scale, quantizer->offset)));
+}
+
+TEST(Quantizer, FakeQuantizeErrorsNameIt) {
+  LinearQuantizer quantizer(8);
+  quantizer->set_path("layer.weight");
+  EXPECT_ERROR(c10::ValueError,
+               "LinearQuantizer 'layer.weight': Tried to quantize a tensor using an uninitialized "
+               "quantizer",
+               quantizer->fake_quantize(torch::ones({1})));
+}
 
 TEST(Quantizer, NamesOfTemplatesKeepTheirArguments) {
   EXPECT_EQ(std::make_shared<WrapImpl<torch::nn::LinearImpl>>()->describe(),

@@ -89,6 +89,45 @@ TEST(RunningMinmax, HalfPrecisionData) {
                {-1, 3});
 }
 
+TEST(NarrowMinmax, TakesTheLargestMagnitudeOfAllBatches) {
+  LinearQuantizer quantizer(LinearQuantizerOptions(8).allow_one_sided(false));
+  estimated(quantizer, range_setting::narrow_minmax(), {floats({-1, 2}), floats({-2.54, 0})});
+  EXPECT_NEAR(quantizer->scale.item<float>(), 0.02, 1e-8) << "2.54 / 127";
+  EXPECT_EQ(quantizer->forward(floats({-2.54, 2.54})).dequantize().abs().max().item<float>(),
+            quantizer->scale.item<float>() * 127);
+}
+
+TEST(NarrowMinmax, WorksForEachTile) {
+  LinearQuantizer quantizer(
+      LinearQuantizerOptions(8).allow_one_sided(false).granularity(ff::PerChannel(0)));
+  estimated(quantizer, range_setting::narrow_minmax(), {floats({1, -127, 254, 3}).reshape({2, 2})});
+  EXPECT_TRUE(ff::test::same(quantizer->scale, floats({1, 2})));
+}
+
+TEST(NarrowMinmax, OfOneSidedDataToo) {
+  LinearQuantizer quantizer(LinearQuantizerOptions(8).allow_one_sided(false));
+  estimated(quantizer, range_setting::narrow_minmax(), {floats({0, 127})});
+  EXPECT_EQ(quantizer->scale.item<float>(), 1);
+}
+
+TEST(NarrowMinmax, TheSameDataAgainChangesNothing) {
+  // The range of a quantizer has the lowest code, which this estimator does not use.
+  LinearQuantizer quantizer(LinearQuantizerOptions(8).allow_one_sided(false));
+  for (int scope = 0; scope < 3; ++scope) {
+    estimated(quantizer, range_setting::narrow_minmax(), {floats({-1, 127})});
+    EXPECT_EQ(quantizer->scale.item<float>(), 1) << "scope " << scope;
+  }
+  estimated(quantizer, range_setting::narrow_minmax(), {floats({-254, 127})});
+  EXPECT_EQ(quantizer->scale.item<float>(), 2);
+}
+
+TEST(NarrowMinmax, NaNIsAnError) {
+  LinearQuantizer quantizer(8);
+  EXPECT_ERROR(c10::ValueError, "batch 0: narrow_minmax",
+               estimated(quantizer, range_setting::narrow_minmax(),
+                         {floats({0, std::numeric_limits<float>::quiet_NaN()})}));
+}
+
 TEST(SmoothedMinmax, AveragesBatches) {
   LinearQuantizer quantizer = asymmetric();
   // -4 then 0.25 * -8 + 0.75 * -4 = -5; 4 then 0.25 * 0 + 0.75 * 4 = 3.

@@ -47,7 +47,8 @@ FF_API std::ostream& operator<<(std::ostream& stream, const CalibrationReport& r
 using BatchSource = std::function<std::optional<Inputs>()>;
 
 /// Sets the ranges of all activations from data: runs the model in eval mode without gradients on
-/// each batch. Quantizers of weights that have no range yet get it from the weights.
+/// each batch. Quantizers of weights that have no range yet get it from the weights; those that the
+/// forward computes, as sums of parameters, are seen there.
 ///
 ///     ff::calibrate(quantized, batches, {.progress = ff::progress_bar("calibrating")});
 ///

@@ -125,17 +125,54 @@ c10::IValue spread(std::index_sequence<I...>, const Inputs& inputs, const Call& 
   return c10::IValue(call(inputs[I].toTensor()...));
 }
 
-/// Calls `forward`, a member function without overloads, with converted inputs.
-template <typename Impl, typename Result, typename Class, typename... Parameters>
-std::optional<c10::IValue> call_typed(Impl& called, Result (Class::*forward)(Parameters...),
-                                      const Inputs& inputs) {
-  if constexpr ((InputType<std::decay_t<Parameters>> && ...)) {
-    if (inputs.size() != sizeof...(Parameters))
-      return std::nullopt;
-    return [&]<size_t... I>(std::index_sequence<I...>) {
-      return c10::IValue((called.*forward)(inputs[I].to<std::decay_t<Parameters>>()...));
+/// True if the input converts to a parameter of this type.
+template <InputType Type>
+bool is_input(const c10::IValue& input) {
+  if constexpr (std::same_as<Type, at::Tensor>)
+    return input.isTensor();
+  else if constexpr (std::same_as<Type, int64_t>)
+    return input.isInt();
+  else if constexpr (std::same_as<Type, double>)
+    return input.isDouble();
+  else if constexpr (std::same_as<Type, bool>)
+    return input.isBool();
+  else if constexpr (std::same_as<Type, std::string>)
+    return input.isString();
+  else if constexpr (std::same_as<Type, std::vector<at::Tensor>>)
+    return input.isTensorList();
+  else if constexpr (std::same_as<Type, std::optional<at::Tensor>>)
+    return input.isNone() || input.isTensor();
+  else
+    return input.isTuple() && input.toTupleRef().size() == 2 &&
+           are_tensors(input.toTupleRef().elements().vec());
+}
+
+/// The parameters of a member function without overloads.
+template <typename Function>
+struct MemberFunction;
+/// Of one that changes its object.
+template <typename Result, typename Class, typename... Parameters>
+struct MemberFunction<Result (Class::*)(Parameters...)> {
+  /// Their types.
+  using Types = std::tuple<std::decay_t<Parameters>...>;
+};
+/// Of one that does not.
+template <typename Result, typename Class, typename... Parameters>
+struct MemberFunction<Result (Class::*)(Parameters...) const> {
+  /// Their types.
+  using Types = std::tuple<std::decay_t<Parameters>...>;
+};
+
+/// Calls called.forward() with inputs converted to `Types`; gives nothing if they do not convert.
+template <typename Impl, typename... Types>
+std::optional<c10::IValue> call_typed(Impl& called, const Inputs& inputs, std::tuple<Types...>*) {
+  if constexpr ((InputType<Types> && ...)) {
+    return [&]<size_t... I>(std::index_sequence<I...>)->std::optional<c10::IValue> {
+      if (inputs.size() != sizeof...(Types) || !(is_input<Types>(inputs[I]) && ...))
+        return std::nullopt;
+      return c10::IValue(called.forward(inputs[I].template to<Types>()...));
     }
-    (std::index_sequence_for<Parameters...>());
+    (std::index_sequence_for<Types...>());
   } else {
     return std::nullopt;
   }
@@ -165,8 +202,9 @@ c10::IValue call_forward(Impl& called, const Inputs& inputs) {
       try_forward<6>(called, inputs, result) || try_forward<7>(called, inputs, result) ||
       try_forward<8>(called, inputs, result))
     return result;
-  if constexpr (requires { &Impl::forward; }) {
-    if (std::optional<c10::IValue> typed = call_typed(called, &Impl::forward, inputs))
+  if constexpr (requires { typename MemberFunction<decltype(&Impl::forward)>::Types; }) {
+    using Types = typename MemberFunction<decltype(&Impl::forward)>::Types;
+    if (std::optional<c10::IValue> typed = call_typed(called, inputs, static_cast<Types*>(nullptr)))
       return *std::move(typed);
   }
   refuse_inputs("the forward of " + called.name(), inputs,

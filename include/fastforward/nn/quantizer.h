@@ -36,7 +36,7 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   ///
   /// Where the data passes unchanged, as through a stub or a disabled quantizer, this is `data`
   /// itself. With `overwrite` the values may be written into the memory of `data`, if no gradient
-  /// is wanted.
+  /// is wanted and there is no override.
   at::Tensor fake_quantize(const at::Tensor& data, bool overwrite = false);
 
   /// Puts `function` before this quantizer's quantize until the handle goes. Overrides nest: the

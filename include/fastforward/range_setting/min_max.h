@@ -25,7 +25,8 @@ struct FF_API SmoothedMinMaxOptions {
 /// always.
 FF_API std::shared_ptr<RangeEstimator> running_minmax(const EstimatorOptions& options = {});
 
-/// The range [-m, m] of each tile, m the largest magnitude over all data and over the range before.
+/// The range [-m, m] of each tile, m the largest magnitude over all data and over the range before,
+/// of a symmetric quantizer without its lowest code.
 ///
 /// A symmetric quantizer of b bits then has the scale m / (2^(b-1) - 1) and never uses its lowest
 /// code, as the 8-bit weights of TensorFlow Lite and onnxruntime ("narrow range"). Source: B. Jacob

@@ -1,0 +1,407 @@
+#include "fastforward/model/quantized_model.h"
+
+#include <gtest/gtest.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include <atomic>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fastforward/model/autoquantize.h"
+#include "fastforward/model/calibrate.h"
+#include "fastforward/model/presets.h"
+#include "fastforward/nn/dynamic_linear_quantizer.h"
+#include "model/explicit_quantization.h"
+#include "support/expect_error.h"
+#include "support/tensors.h"
+
+namespace {
+
+using ff::FloatModel;
+using ff::Inputs;
+using ff::QuantizedModel;
+using ff::test::linear_quantizer;
+using ff::test::on_grid;
+using ff::test::random_data;
+using ff::test::same;
+using Names = std::vector<std::string>;
+namespace F = torch::nn::functional;
+
+struct NetImpl : torch::nn::Cloneable<NetImpl> {
+  NetImpl() {
+    reset();
+  }
+  void reset() override {
+    fc1 = register_module("fc1", torch::nn::Linear(4, 8));
+    fc2 = register_module("fc2", torch::nn::Linear(8, 3));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    return fc2(torch::relu(fc1(x)));
+  }
+  torch::nn::Linear fc1 = nullptr, fc2 = nullptr;
+};
+TORCH_MODULE(Net);
+
+QuantizedModel quantized(const FloatModel& model, const ff::Examples& examples) {
+  QuantizedModel result = ff::autoquantize(model, examples);
+  ff::calibrate(result, examples);
+  return result;
+}
+
+// Net with explicit operations, of weights that may be other ones than the model's.
+torch::Tensor explicit_net(const QuantizedModel& model, const torch::Tensor& w1,
+                           const torch::Tensor& b1, const torch::Tensor& w2,
+                           const torch::Tensor& b2, const torch::Tensor& x) {
+  const torch::Tensor h = torch::relu(
+      F::linear(on_grid(model, "inputs.0.output", x), on_grid(model, "fc1.addmm.weight", w1), b1));
+  return F::linear(on_grid(model, "fc1.relu.output", h), on_grid(model, "fc2.addmm.weight", w2),
+                   b2);
+}
+
+torch::Tensor explicit_net(const QuantizedModel& model, Net& net, const torch::Tensor& x) {
+  return explicit_net(model, net->fc1->weight, net->fc1->bias, net->fc2->weight, net->fc2->bias, x);
+}
+
+TEST(QuantizedModel, ParametersAreTheModelsAndTheQuantizers) {
+  Net net;
+  QuantizedModel model = quantized(net, random_data({16, 4}, 1));
+  const auto parameters = model->named_parameters();
+  EXPECT_TRUE(parameters["fc1.weight"].is_same(net->fc1->weight));
+  EXPECT_TRUE(parameters["fc2.bias"].is_same(net->fc2->bias));
+  EXPECT_TRUE(parameters["fc1.addmm.weight.scale"].is_same(
+      linear_quantizer(model, "fc1.addmm.weight").scale));
+  // 4 of the model; scales of 2 weights and 2 activations; an offset of the input.
+  EXPECT_EQ(parameters.size(), 9);
+}
+
+TEST(QuantizedModel, GradientsReachWeightsAndScales) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1), g = random_data({16, 3}, 2);
+  QuantizedModel model = quantized(net, x);
+  (explicit_net(model, net, x) * g).sum().backward();
+  std::map<std::string, torch::Tensor> expected;
+  for (const auto& parameter : model->named_parameters()) {
+    ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
+    expected[parameter.key()] = parameter.value().grad().clone();
+    parameter.value().mutable_grad().reset();
+  }
+  model->train();
+  (model(x) * g).sum().backward();
+  for (const auto& parameter : model->named_parameters())
+    EXPECT_TRUE(same(parameter.value().grad(), expected.at(parameter.key()))) << parameter.key();
+  torch::optim::SGD optimizer(model->parameters(), 0.01);
+  optimizer.step();
+  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "the step is seen";
+}
+
+TEST(QuantizedModel, WeightsChangedByHandAreSeen) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  model->eval();
+  const torch::NoGradGuard no_grad;
+  model(x);
+  net->fc1->weight.mul_(0.5);
+  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "in place";
+  net->fc1->weight.set_data(random_data({8, 4}, 2) * 0.1);
+  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "set_data";
+  torch::nn::Linear other(4, 8);
+  net->fc1 = net->replace_module("fc1", other);
+  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "another module in its place";
+  linear_quantizer(model, "fc1.addmm.weight").scale.mul_(2);
+  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "its scale";
+}
+
+TEST(QuantizedModel, AParameterReplacedByAnother) {
+  torch::jit::Module net("net");
+  net.register_parameter("weight", random_data({2, 4}, 1), /*is_buffer=*/false);
+  net.define("def forward(self, x):\n    return torch.linear(x, self.weight)\n");
+  const torch::Tensor x = random_data({3, 4}, 2);
+  QuantizedModel model = quantized(net, x);
+  const torch::NoGradGuard no_grad;
+  const auto expected = [&] {
+    return torch::linear(on_grid(model, "inputs.0.output", x),
+                         on_grid(model, "linear.weight", net.attr("weight").toTensor()));
+  };
+  EXPECT_TRUE(same(model(x), expected()));
+  net.setattr("weight", random_data({2, 4}, 3) * 0.5);
+  EXPECT_TRUE(same(model(x), expected()));
+  EXPECT_TRUE(model->coverage().unseen.empty());
+}
+
+// Counts how often it is asked.
+class CountedImpl : public ff::nn::CloneableQuantizer<CountedImpl> {
+ public:
+  void reset() override {}
+  torch::Tensor quantize(const torch::Tensor& data) override {
+    ++count;
+    return data * 2;
+  }
+  int count = 0;
+};
+
+TEST(QuantizedModel, QuantizedWeightsAreKeptWhereNoGradientIsWanted) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  const auto counted = std::make_shared<CountedImpl>();
+  ff::QuantizationConfig config;
+  config.add_rule("fc1/addmm/weight", [&](const std::string&, const ff::nn::QuantizerImpl&) {
+    return ff::nn::Quantizer(counted);
+  });
+  QuantizedModel model = ff::autoquantize(net, x, config);
+  model->eval();
+  {
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor expected =
+        net->fc2(torch::relu(F::linear(x, net->fc1->weight * 2, net->fc1->bias)));
+    for (int i = 0; i < 3; ++i)
+      EXPECT_TRUE(same(model(x), expected));
+    EXPECT_EQ(counted->count, 1);
+    net->fc1->weight.add_(1);
+    model(x);
+    EXPECT_EQ(counted->count, 2) << "the weight was written to";
+    net->fc2->weight.add_(1);
+    net->fc1->bias.add_(1);
+    model(x);
+    EXPECT_EQ(counted->count, 2) << "others were";
+  }
+  model->train();
+  model(x);
+  model(x);
+  EXPECT_EQ(counted->count, 4);
+}
+
+TEST(QuantizedModel, QuantizersWithoutARangeAreListed) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = ff::autoquantize(net, x);
+  EXPECT_ERROR(c10::ValueError,
+               "QuantizedModel: 2 quantizers have no range yet: inputs.0.output, "
+               "fc1.relu.output; run ff::calibrate(model, batches), call "
+               "set_quantization_range() on each, or leave them in float with a rule.",
+               model(x));
+  EXPECT_EQ(model->uninitialized(), (Names{"inputs.0.output", "fc1.relu.output"}));
+  EXPECT_EQ(net->forward(x).sizes(), (std::vector<int64_t>{16, 3})) << "no mode is left behind";
+}
+
+TEST(QuantizedModel, AnErrorInTheForwardLeavesNoModeBehind) {
+  bool fails = false;
+  const torch::Tensor w = random_data({2, 4}, 1);
+  const FloatModel net([&](const torch::Tensor& in) {
+    const torch::Tensor h = torch::linear(in, w);
+    if (fails)
+      throw std::runtime_error("out of tea");
+    return h;
+  });
+  const torch::Tensor x = random_data({16, 4}, 2);
+  QuantizedModel model = quantized(net, x);
+  const torch::Tensor y = model(x);
+  fails = true;
+  EXPECT_ERROR(std::runtime_error, "out of tea", model(x));
+  fails = false;
+  EXPECT_TRUE(same(net.forward({x}).toTensor(), torch::linear(x, w))) << "plain";
+  EXPECT_TRUE(same(model(x), y));
+}
+
+TEST(QuantizedModel, ErrorsOfQuantizersPassThroughTorchScript) {
+  torch::jit::Module net("net");
+  net.register_parameter("weight", random_data({2, 4}, 1), /*is_buffer=*/false);
+  net.define("def forward(self, x):\n    return torch.linear(x, self.weight)\n");
+  QuantizedModel model = ff::autoquantize(net, random_data({3, 4}, 2));
+  EXPECT_ERROR(c10::ValueError, "QuantizedModel: 1 quantizers have no range yet: inputs.0.output",
+               model(random_data({3, 4}, 2)));
+}
+
+TEST(QuantizedModel, WrongInputs) {
+  QuantizedModel model = quantized(Net(), random_data({16, 4}, 1));
+  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, Int)",
+               model(torch::ones({1, 4}), int64_t{2}));
+  EXPECT_ERROR(c10::Error, "mat1 and mat2 shapes cannot be multiplied", model(torch::ones({1, 5})));
+}
+
+TEST(QuantizedModel, EmptyBatch) {
+  QuantizedModel model = quantized(Net(), random_data({16, 4}, 1));
+  EXPECT_EQ(model(torch::empty({0, 4})).sizes(), (std::vector<int64_t>{0, 3}));
+  QuantizedModel per_token =
+      ff::autoquantize(Net(), random_data({16, 4}, 1), ff::presets::w8a8_per_token());
+  EXPECT_EQ(per_token(torch::empty({0, 4})).sizes(), (std::vector<int64_t>{0, 3}));
+}
+
+TEST(QuantizedModel, TwoModelsInTwoThreadsAndOneInTwo) {
+  Net a, b;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel of_a = quantized(a, x), of_b = quantized(b, x);
+  of_a->eval();
+  of_b->eval();
+  torch::Tensor expected_a, expected_b;
+  {
+    const torch::NoGradGuard no_grad;
+    expected_a = explicit_net(of_a, a, x);
+    expected_b = explicit_net(of_b, b, x);
+  }
+  std::atomic<int> wrong = 0;
+  const auto work = [&](QuantizedModel model, const torch::Tensor& expected) {
+    const torch::NoGradGuard no_grad;
+    for (int i = 0; i < 50; ++i)
+      wrong += static_cast<int>(!torch::equal(model(x), expected));
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back(work, of_a, expected_a);
+    threads.emplace_back(work, of_b, expected_b);
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(QuantizedModel, InferenceModeGivesTheSame) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  const torch::Tensor expected = explicit_net(model, net, x);
+  const c10::InferenceMode inference;
+  EXPECT_TRUE(same(model(x), expected));
+  EXPECT_TRUE(same(model(x), expected));
+}
+
+TEST(QuantizedModel, CloneIsIndependent) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  model->eval();
+  QuantizedModel copy(std::dynamic_pointer_cast<ff::QuantizedModelImpl>(model->clone()));
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor before = model(x);
+  EXPECT_TRUE(same(copy(x), before));
+  EXPECT_FALSE(copy->is_training());
+  net->fc1->weight.mul_(0.5);
+  linear_quantizer(model, "fc1.relu.output").scale.mul_(2);
+  EXPECT_TRUE(same(copy(x), before));
+  EXPECT_FALSE(torch::equal(model(x), before));
+  linear_quantizer(copy, "fc2.addmm.weight")
+      .set_quantization_range(torch::full({3}, -0.1), torch::full({3}, 0.1));
+  EXPECT_FALSE(torch::equal(copy(x), before));
+  EXPECT_ERROR(
+      c10::NotImplementedError, "clone: the model is a function",
+      quantized(FloatModel([](const torch::Tensor& in) { return in.mm(in.t()); }), x)->clone());
+}
+
+TEST(QuantizedModel, TrainAndEvalReachTheFloatModel) {
+  Net net;
+  QuantizedModel model = quantized(net, random_data({16, 4}, 1));
+  model->eval();
+  EXPECT_FALSE(net->fc1->is_training());
+  model->train();
+  EXPECT_TRUE(net->fc1->is_training());
+}
+
+TEST(QuantizedModel, InAnotherType) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  model->to(torch::kDouble);
+  EXPECT_EQ(net->fc1->weight.dtype(), torch::kDouble);
+  const torch::Tensor wide = x.to(torch::kDouble);
+  EXPECT_TRUE(same(model(wide), explicit_net(model, net, wide)));
+}
+
+TEST(QuantizedModel, FindsAndFillsPlacesByQuery) {
+  Net net;
+  QuantizedModel model = ff::autoquantize(net, random_data({16, 4}, 1), ff::QuantizationConfig());
+  const auto count = [&](const char* query) { return ff::find_quantizers(model, query).size(); };
+  EXPECT_EQ(count("**"), 4);
+  EXPECT_EQ(count("**/[cls:addmm]/weight"), 2);
+  EXPECT_EQ(count("**/[cls:aten::addmm]/weight"), 2);
+  EXPECT_EQ(count("**/[cls:Linear]/**"), 3) << "of the modules: two weights, and the relu in one";
+  EXPECT_EQ(count("fc1/[cls:relu]/output"), 1);
+  EXPECT_EQ(count("**/[qtag:parameter/weight]"), 2);
+  EXPECT_EQ(count("**/[qtag:activation]"), 2);
+  EXPECT_EQ(count("inputs/0/output"), 1);
+}
+
+TEST(QuantizedModel, LaterRulesWin) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  ff::QuantizationConfig config = ff::presets::w8a8();
+  config.add_rule<ff::nn::LinearQuantizer>("fc2/**/weight", ff::nn::LinearQuantizerOptions(4));
+  config.leave_float("inputs/**");
+  QuantizedModel model = ff::autoquantize(net, x, config);
+  ff::calibrate(model, x);
+  EXPECT_EQ(linear_quantizer(model, "fc2.addmm.weight").options.num_bits(), 4);
+  EXPECT_EQ(linear_quantizer(model, "fc1.addmm.weight").options.num_bits(), 8);
+  const torch::Tensor h = torch::relu(
+      F::linear(x, on_grid(model, "fc1.addmm.weight", net->fc1->weight), net->fc1->bias));
+  EXPECT_TRUE(same(
+      model(x), F::linear(on_grid(model, "fc1.relu.output", h),
+                          on_grid(model, "fc2.addmm.weight", net->fc2->weight), net->fc2->bias)));
+}
+
+TEST(QuantizedModel, ARuleForWhatCannotBeQuantized) {
+  const FloatModel net(
+      [](const torch::Tensor& in) { return torch::softmax(torch::mm(in, in.t()), -1); });
+  ff::QuantizationConfig config;
+  config.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]/output",
+                                           ff::nn::LinearQuantizerOptions(8));
+  EXPECT_ERROR(
+      c10::ValueError,
+      "QuantizedModel: the rule '**/[cls:softmax]/output' matches 'softmax', where nothing "
+      "can be quantized: returned by the model, stays float",
+      ff::autoquantize(net, random_data({4, 4}, 1), config));
+  ff::QuantizationConfig whole;
+  whole.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]", ff::nn::LinearQuantizerOptions(8));
+  EXPECT_ERROR(c10::ValueError, "matches 'softmax', where nothing can be quantized",
+               ff::autoquantize(net, random_data({4, 4}, 1), whole));
+}
+
+TEST(QuantizedModel, WeightsByPath) {
+  Net net;
+  const QuantizedModel model = ff::autoquantize(net, random_data({16, 4}, 1));
+  EXPECT_EQ(model->weight_places(), (Names{"fc1.addmm.weight", "fc2.addmm.weight"}));
+  EXPECT_TRUE(same(model->weight("fc1.addmm.weight"), net->fc1->weight));
+  EXPECT_FALSE(model->weight("fc1.relu.output").defined());
+}
+
+TEST(QuantizedModel, EstimatorsByPath) {
+  QuantizedModel model = ff::autoquantize(Net(), random_data({16, 4}, 1));
+  EXPECT_EQ(model->estimator("fc1.addmm.weight")->name(), "narrow_minmax");
+  EXPECT_EQ(model->estimator("none"), nullptr);
+  EXPECT_ERROR(c10::ValueError,
+               "QuantizedModel: the estimator for 'x' is null; give one like "
+               "ff::range_setting::mse_grid().",
+               model->set_estimator("x", nullptr));
+}
+
+#ifdef __linux__
+// Resident memory in bytes.
+int64_t memory() {
+  std::ifstream stream("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  stream >> total >> resident;
+  return resident * 4096;
+}
+
+TEST(QuantizedModel, ManyForwardsDoNotNeedMoreMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps freed memory";
+#endif
+  const torch::Tensor x = random_data({256, 4}, 1);
+  QuantizedModel model = quantized(Net(), x);
+  model->eval();
+  const torch::NoGradGuard no_grad;
+  for (int i = 0; i < 100; ++i)
+    model(x);
+  const int64_t before = memory();
+  for (int i = 0; i < 1000; ++i)
+    model(x);
+  EXPECT_LT(memory() - before, int64_t{1} << 20);
+}
+#endif
+
+}  // namespace
