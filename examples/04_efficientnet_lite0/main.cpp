@@ -155,7 +155,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->delimiter(',')
       ->check(CLI::IsMember(names));
   app.add_option("--threads", arguments.threads, "0: LibTorch's choice")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--json", arguments.json, "write the table to this file as well")
       ->check(check_output_file);

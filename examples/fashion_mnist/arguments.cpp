@@ -31,7 +31,7 @@ void Arguments::add_to(CLI::App& app, const std::string& name) {
       ->capture_default_str();
   app.add_option("--seed", seed, "of weights and batches")->capture_default_str();
   app.add_option("--threads", threads, "0: LibTorch's choice")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--data", data, "folder of the four IDX files")->capture_default_str();
   app.add_option("--cache", cache, "folder whose models/" + name + " gets the networks")
