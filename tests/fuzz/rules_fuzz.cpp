@@ -4,10 +4,10 @@
 //   mkdir -p build/rules_corpus
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Isrc \
 //     -isystem $TORCH/include -isystem $TORCH/include/torch/csrc/api/include -o build/rules_fuzz \
-//     tests/fuzz/rules_fuzz.cpp src/storage/quantization_config.cpp
-//     src/storage/estimator_format.cpp src/storage/value_format.cpp \
-//     src/storage/state_value.cpp src/storage/memory_map.cpp src/core/json.cpp \
-//     src/core/json_value.cpp -Lbuild/release/lib -lfastforward -L$TORCH/lib -ltorch_cpu -lc10 \
+//     tests/fuzz/rules_fuzz.cpp src/storage/quantization_config.cpp \
+//     src/storage/estimator_format.cpp src/storage/value_format.cpp src/storage/state_value.cpp \
+//     src/storage/memory_map.cpp src/core/error.cpp src/core/json.cpp src/core/json_value.cpp \
+//     -Lbuild/release/lib -lfastforward -L$TORCH/lib -ltorch_cpu -lc10 \
 //     -Wl,--allow-shlib-undefined,-rpath,$PWD/build/release/lib:$TORCH/lib
 //   build/rules_fuzz -max_len=1024 -max_total_time=300 build/rules_corpus tests/fuzz/corpus/rules
 
