@@ -5,13 +5,14 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <utility>
 
 namespace networks {
 namespace {
 
-std::string text_of(double value) {
+std::string text_of(const FigureTable::Figure& figure) {
   char text[32];
-  std::snprintf(text, sizeof(text), "%.4f", value);
+  std::snprintf(text, sizeof(text), "%.*f", figure.digits, figure.value);
   return text;
 }
 
@@ -25,10 +26,10 @@ std::string FigureTable::json() const {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const Row& row : rows_) {
     nlohmann::ordered_json entry = {{"name", row.name}};
-    for (const auto& [name, value] : row.figures) {
-      entry[name] = nullptr;
-      if (std::isfinite(value))
-        entry[name] = value;
+    for (const Figure& figure : row.figures) {
+      entry[figure.name] = nullptr;
+      if (std::isfinite(figure.value))
+        entry[figure.name] = figure.value;
     }
     rows.push_back(entry);
   }
@@ -46,13 +47,13 @@ std::ostream& operator<<(std::ostream& stream, const FigureTable& table) {
     stream << " " << (is_left ? text + space : space + text) << " |";
   };
   const auto width_of = [](const FigureTable::Figure& figure) {
-    return std::max<size_t>(figure.first.size(), 9);
+    return std::max<size_t>(figure.name.size(), 9);
   };
   const std::vector<FigureTable::Figure>& columns = table.rows_[0].figures;
   stream << "|";
   cell("", name_width, true);
   for (const FigureTable::Figure& column : columns)
-    cell(column.first, width_of(column), false);
+    cell(column.name, width_of(column), false);
   stream << "\n|" << std::string(name_width + 2, '-') << "|";
   for (const FigureTable::Figure& column : columns)
     stream << std::string(width_of(column) + 1, '-') << ":|";
@@ -61,7 +62,7 @@ std::ostream& operator<<(std::ostream& stream, const FigureTable& table) {
     stream << "|";
     cell(row.name, name_width, true);
     for (size_t i = 0; i < row.figures.size(); ++i)
-      cell(text_of(row.figures[i].second), width_of(columns[i]), false);
+      cell(text_of(row.figures[i]), width_of(columns[i]), false);
     stream << "\n";
   }
   return stream;

@@ -2,7 +2,6 @@
 
 #include <iosfwd>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace networks {
@@ -10,8 +9,15 @@ namespace networks {
 /// Rows of named figures, for the tables that the examples print.
 class FigureTable {
  public:
-  /// A figure: its name and its value.
-  using Figure = std::pair<std::string, double>;
+  /// A figure.
+  struct Figure {
+    /// What stands above its column.
+    std::string name;
+    /// Its value.
+    double value;
+    /// Digits after the point that are shown.
+    int digits = 4;
+  };
 
   /// Adds a row. All rows have the same figures.
   void add(const std::string& name, std::vector<Figure> figures);

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+namespace fashion_mnist {
+
 /// Images with their labels.
 struct Dataset {
   /// float32 [N, 1, 28, 28], normalised by mean and standard deviation of the training images.
@@ -28,3 +30,5 @@ inline constexpr const char* kFashionMnistFolder = "/usr/share/datasets/fashion-
 /// Loads the four IDX files of Fashion-MNIST, gzip (".gz") or plain, from `folder`. Takes about a
 /// second. Throws c10::ValueError if a file is missing, damaged, or holds something else.
 FashionMnist load_fashion_mnist(const std::filesystem::path& folder = kFashionMnistFolder);
+
+}  // namespace fashion_mnist

@@ -4,6 +4,7 @@
 
 #include <string>
 
+namespace fashion_mnist {
 namespace {
 
 // Mean and standard deviation of the training images' grey values, on 0..1.
@@ -51,3 +52,5 @@ Dataset load(const std::filesystem::path& folder, const std::string& prefix) {
 FashionMnist load_fashion_mnist(const std::filesystem::path& folder) {
   return {load(folder, "train"), load(folder, "t10k")};
 }
+
+}  // namespace fashion_mnist

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+namespace fashion_mnist {
 namespace {
 
 constexpr int kBarWidth = 20;
@@ -84,3 +85,5 @@ std::string Progress::numbers() const {
       static_cast<long long>(seconds_left / 60), static_cast<long long>(seconds_left % 60));
   return text;
 }
+
+}  // namespace fashion_mnist

@@ -6,6 +6,8 @@
 #include <iostream>
 #include <string>
 
+namespace fashion_mnist {
+
 /// Shows on a terminal how far a training is, in one line that is drawn again in its place:
 ///
 ///     train [#########...........]  epoch 3/10  46 %  loss 0.3124  8123 images/s  0:41 left
@@ -47,3 +49,5 @@ class Progress {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_draw_ = start_;
 };
+
+}  // namespace fashion_mnist

@@ -1,12 +1,17 @@
 #include "training.h"
 
+#include <torch/torch.h>
+
 #include <cmath>
-#include <functional>
 #include <memory>
 #include <numbers>
+#include <unordered_set>
+
+#include <fastforward/nn/named_quantizers.h>
 
 #include "progress.h"
 
+namespace fashion_mnist {
 namespace {
 
 using Optimizer = torch::optim::Optimizer;
@@ -25,7 +30,7 @@ torch::Tensor mirror_half(const torch::Tensor& images) {
 }
 
 // Runs the steps of a training; `highest` are the learning rates of the optimizer's groups.
-void run(Network& network, const Dataset& data, const TrainingOptions& options,
+void run(const Classifier& network, const Dataset& data, const TrainingOptions& options,
          Optimizer& optimizer, const std::vector<double>& highest) {
   const int64_t count = data.images.size(0), steps = count / options.batch;
   Progress progress(options.title, options.epochs, steps * options.batch);
@@ -55,21 +60,26 @@ struct Parameters {
   std::vector<torch::Tensor> weights, others, quantizers;
 };
 
-Parameters sort_parameters(Network& network) {
+Parameters sort_parameters(const Classifier& network) {
+  std::unordered_set<const c10::TensorImpl*> of_quantizers;
+  for (const auto& [name, quantizer] : ff::nn::named_quantizers(network.module())) {
+    for (const torch::Tensor& parameter : quantizer->parameters()) {
+      of_quantizers.insert(parameter.unsafeGetTensorImpl());
+    }
+  }
   Parameters sorted;
-  for (const auto& parameter : network->named_parameters()) {
-    const bool of_quantizer = parameter.key().find("quantizer") != std::string::npos;
-    auto& group = of_quantizer                  ? sorted.quantizers
-                  : parameter.value().dim() > 1 ? sorted.weights
-                                                : sorted.others;
-    group.push_back(parameter.value());
+  for (const torch::Tensor& parameter : network->parameters()) {
+    auto& group = of_quantizers.contains(parameter.unsafeGetTensorImpl()) ? sorted.quantizers
+                  : parameter.dim() > 1                                   ? sorted.weights
+                                                                          : sorted.others;
+    group.push_back(parameter);
   }
   return sorted;
 }
 
 }  // namespace
 
-void train_float(Network& network, const Dataset& data, const TrainingOptions& options) {
+void train_float(const Classifier& network, const Dataset& data, const TrainingOptions& options) {
   const Parameters parameters = sort_parameters(network);
   const auto sgd = torch::optim::SGDOptions(options.learning_rate).momentum(0.9).nesterov(true);
   auto decayed = sgd;
@@ -81,7 +91,8 @@ void train_float(Network& network, const Dataset& data, const TrainingOptions& o
   run(network, data, options, optimizer, {options.learning_rate, options.learning_rate});
 }
 
-void train_quantized(Network& network, const Dataset& data, const TrainingOptions& options) {
+void train_quantized(const Classifier& network, const Dataset& data,
+                     const TrainingOptions& options) {
   Parameters parameters = sort_parameters(network);
   parameters.weights.insert(parameters.weights.end(), parameters.others.begin(),
                             parameters.others.end());
@@ -92,7 +103,7 @@ void train_quantized(Network& network, const Dataset& data, const TrainingOption
   run(network, data, options, optimizer, {options.learning_rate, options.quantizer_learning_rate});
 }
 
-torch::Tensor scores(Network& network, const Dataset& data) {
+torch::Tensor scores(const Classifier& network, const Dataset& data) {
   constexpr int64_t kBatch = 500;
   const torch::NoGradGuard no_grad;
   network->eval();
@@ -103,7 +114,9 @@ torch::Tensor scores(Network& network, const Dataset& data) {
   return torch::cat(batches);
 }
 
-double accuracy(Network& network, const Dataset& data) {
+double accuracy(const Classifier& network, const Dataset& data) {
   return 100.0 *
          scores(network, data).argmax(1).eq(data.labels).to(torch::kDouble).mean().item<double>();
 }
+
+}  // namespace fashion_mnist

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string>
 
-#include "data.h"
-#include "network.h"
+#include "fashion_mnist/classifier.h"
+#include "fashion_mnist/data.h"
+
+namespace fashion_mnist {
 
 /// How a network is trained.
 struct TrainingOptions {
@@ -23,13 +25,16 @@ struct TrainingOptions {
 };
 
 /// Trains in float, before there are quantizers: SGD with momentum, weight decay, mirrored images.
-void train_float(Network& network, const Dataset& data, const TrainingOptions& options);
+void train_float(const Classifier& network, const Dataset& data, const TrainingOptions& options);
 
 /// Trains weights, scales and offsets through the quantizers, which have their ranges.
-void train_quantized(Network& network, const Dataset& data, const TrainingOptions& options);
+void train_quantized(const Classifier& network, const Dataset& data,
+                     const TrainingOptions& options);
 
 /// Returns the scores [N, 10] of all images, in eval mode.
-torch::Tensor scores(Network& network, const Dataset& data);
+torch::Tensor scores(const Classifier& network, const Dataset& data);
 
 /// Returns the share of images that are classified correctly, in percent.
-double accuracy(Network& network, const Dataset& data);
+double accuracy(const Classifier& network, const Dataset& data);
+
+}  // namespace fashion_mnist

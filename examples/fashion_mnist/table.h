@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace fashion_mnist {
+
 /// Measures the time since it was made.
 class Stopwatch {
  public:
@@ -37,3 +39,5 @@ class Table {
 
 /// Writes the table with its header.
 std::ostream& operator<<(std::ostream& stream, const Table& table);
+
+}  // namespace fashion_mnist

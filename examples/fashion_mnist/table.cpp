@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+namespace fashion_mnist {
+
 void Table::add(const std::string& name, double accuracy, double seconds) {
   rows_.push_back({name, accuracy, seconds});
 }
@@ -31,3 +33,5 @@ std::ostream& operator<<(std::ostream& stream, const Table& table) {
   }
   return stream;
 }
+
+}  // namespace fashion_mnist
