@@ -167,7 +167,7 @@ TEST(Calibrate, QuantizersThatNeedNoRangeAreSkipped) {
   const ff::CalibrationReport report = ff::calibrate(model, x);
   EXPECT_TRUE(report.estimated.empty());
   ASSERT_EQ(report.skipped.size(), 2);
-  EXPECT_EQ(report.skipped[0].name, "inputs.0.output");
+  EXPECT_EQ(report.skipped[0].path, "inputs.0.output");
   EXPECT_FALSE(report.skipped[0].reason.empty());
 }
 
