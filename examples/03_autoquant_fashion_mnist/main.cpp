@@ -35,8 +35,8 @@ ff::QuantizationConfig rules(const Quantization& how) {
   return config;
 }
 
-// A folded batch norm keeps its statistics while the network is trained, which costs up to 3 points
-// here; so those that are trained fold none.
+// A folded batch norm keeps its statistics while the network is trained, which cost 1 to 3
+// points; so those that are trained fold none.
 ff::AutoquantizeOptions options(const Quantization& how) {
   return ff::AutoquantizeOptions().fold_batch_norms(!how.is_trained);
 }
