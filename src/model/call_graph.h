@@ -83,6 +83,9 @@ struct Call {
   double epsilon = 0;
   /// True if a factor other than 1 stands before an operand: alpha and beta of addmm and add.
   bool is_scaled = false;
+  /// True if a result is a view of an operand in memory that was written to later, and must stay
+  /// one.
+  bool is_view_of_written = false;
   /// How often the examples ran it.
   int64_t times = 0;
 };

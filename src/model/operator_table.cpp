@@ -151,7 +151,6 @@ const std::vector<OperatorRule>& operator_table() {
       {"chunk", "chunk", K::kStructural, "self"},
       {"clone", "clone", K::kStructural, "self"},
       {"contiguous", "contiguous", K::kStructural, "self"},
-      {"cpu", "to", K::kStructural, "self"},
       {"detach", "detach", K::kStructural, "self"},
       {"expand", "expand", K::kStructural, "self"},
       {"expand_as", "expand", K::kStructural, "self"},

@@ -94,9 +94,10 @@ class Planner {
         return any_result_wanted(call) && !is_quantized_after(reader);
       case K::kArithmetic:
       case K::kAverage:
+        return any_result_wanted(call);
       case K::kPass:
       case K::kStructural:
-        return any_result_wanted(call);
+        return any_result_wanted(call) && !call.is_view_of_written;
       case K::kNorm:
       case K::kJoin:
       case K::kLookup:
@@ -180,8 +181,8 @@ class Planner {
 
   // The grid of an operand, where the call has results on it.
   bool keeps_a_grid(const Call& call) const {
-    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.operands.empty() &&
-           is_wanted(graph_.value_of(call.operands[0]));
+    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.is_view_of_written &&
+           !call.operands.empty() && is_wanted(graph_.value_of(call.operands[0]));
   }
 
   void add_results(size_t index) {
@@ -196,8 +197,10 @@ class Planner {
       place.is_nonnegative = is_nonnegative(call);
       std::vector<Reader> wanting = wanting_readers(value);
       const bool all_want = wanting.size() == value.readers.size() && !value.is_returned;
-      // What was written through a view is no result of an operator.
-      const bool is_made_here = call.op->name.find("::") != std::string::npos;
+      // What was written through a view is no result of an operator, and a view that is written to
+      // must stay one.
+      const bool is_made_here =
+          call.op->name.find("::") != std::string::npos && !call.is_view_of_written;
       if (!all_want || !is_made_here)
         place.readers = std::move(wanting);
       add_place(std::move(place));

@@ -133,7 +133,10 @@ class Recorder final : public ModelRun {
     }
     ++graph.call(index).times;
     add_operands(index, meeting);
+    note_write(meeting);
+    const std::vector<c10::Storage> memory = memory_of_operands(meeting);
     const c10::ArrayRef<c10::IValue> results = call(meeting);
+    note_views(index, meeting, memory, results);
     if (is_new)
       add_results(index, results);
     define_results(meeting, results, graph.calls()[index].results);
@@ -175,6 +178,52 @@ class Recorder final : public ModelRun {
     return call;
   }
 
+  // Views of memory that is written to: what is written in one must be seen in the others.
+  void note_write(const Meeting& meeting) {
+    for (const size_t argument : meeting.info.written) {
+      const c10::IValue& target = meeting.arguments()[argument];
+      if (!target.isTensor() || !target.toTensor().has_storage())
+        continue;
+      const auto found = views_.find(target.toTensor().storage().unsafeGetStorageImpl());
+      if (found == views_.end())
+        continue;
+      for (const size_t view : found->second.calls)
+        recording_.graph.call(view).is_view_of_written = true;
+    }
+  }
+
+  static std::vector<c10::Storage> memory_of_operands(const Meeting& meeting) {
+    std::vector<c10::Storage> memory;
+    for (const MetOperand& operand : meeting.operands) {
+      const at::Tensor tensor = meeting.tensor(operand.argument, operand.element);
+      if (tensor.has_storage())
+        memory.push_back(tensor.storage());
+    }
+    return memory;
+  }
+
+  void note_views(size_t index, const Meeting& meeting, const std::vector<c10::Storage>& memory,
+                  c10::ArrayRef<c10::IValue> results) {
+    if (!meeting.info.written.empty())
+      return;
+    // A copy here may be a view of the operand on its grid, which lies otherwise in memory.
+    const bool may_be_view = meeting.info.site == "reshape" || meeting.info.site == "flatten";
+    visit_results(results, [&](const at::Tensor& tensor) {
+      if (!tensor.defined() || !tensor.has_storage())
+        return;
+      const c10::Storage& storage = tensor.storage();
+      if (!may_be_view &&
+          std::none_of(memory.begin(), memory.end(),
+                       [&](const c10::Storage& other) { return other.is_alias_of(storage); }))
+        return;
+      const auto found =
+          views_
+              .try_emplace(storage.unsafeGetStorageImpl(), Views{storage.getWeakStorageImpl(), {}})
+              .first;
+      found->second.calls.push_back(index);
+    });
+  }
+
   void add_operands(size_t index, const Meeting& meeting) {
     CallGraph& graph = recording_.graph;
     for (const MetOperand& met : meeting.operands) {
@@ -210,8 +259,15 @@ class Recorder final : public ModelRun {
     });
   }
 
+  // The calls that gave views of some memory.
+  struct Views {
+    c10::weak_intrusive_ptr<c10::StorageImpl> memory;  // keeps the address from being reused
+    std::vector<size_t> calls;
+  };
+
   Recording& recording_;
   ParameterIds& parameters_;
+  std::unordered_map<const c10::StorageImpl*, Views> views_;
 };
 
 void add_parameters(const FloatModel& model, Recording& recording) {

@@ -85,10 +85,11 @@ at::Tensor Runner::on_grid(size_t place, const at::Tensor& data, bool overwrite)
   }
 }
 
-// Several calls may read one value: its values on the grid are computed once.
-at::Tensor Runner::read(size_t place, const at::Tensor& tensor) {
+// Several calls may read one value: its values on the grid are computed once. A call that writes to
+// them gets its own.
+at::Tensor Runner::read(size_t place, const at::Tensor& tensor, bool is_written) {
   Tracker::Entry* entry = tracker().find(tensor);
-  if (entry == nullptr)
+  if (entry == nullptr || is_written)
     return on_grid(place, tensor, false);
   if (!entry->on_grid.defined()) {
     entry->on_grid = on_grid(place, tensor, false);
@@ -117,6 +118,7 @@ at::Tensor Runner::quantized_weight(size_t place, size_t index, const at::Tensor
 void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
   const Call& call = program_.recording.graph.calls()[index];
   const CallPlan& plan = program_.plan.calls[index];
+  const std::vector<size_t>& written = meeting.info.written;
   for (const auto& [operand, place] : plan.reads) {
     const Operand& where = call.operands[operand];
     const auto met = std::find_if(
@@ -126,9 +128,11 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
     if (met == meeting.operands.end())
       continue;
     const at::Tensor tensor = meeting.tensor(where.argument, where.element);
-    const at::Tensor values = program_.plan.places[place].kind == Place::Kind::kWeight
-                                  ? quantized_weight(place, index, tensor)
-                                  : read(place, tensor);
+    const at::Tensor values =
+        program_.plan.places[place].kind == Place::Kind::kWeight
+            ? quantized_weight(place, index, tensor)
+            : read(place, tensor,
+                   std::find(written.begin(), written.end(), where.argument) != written.end());
     if (!values.is_same(tensor))
       meeting.argument(where.argument) =
           with_element(meeting.argument(where.argument), where.element, values);

@@ -36,7 +36,7 @@ class Runner final : public ModelRun {
   void put_operands_on_grids(Meeting& meeting, size_t index);
   void put_results_on_grids(Meeting& meeting, size_t index, size_t first);
   at::Tensor quantized_weight(size_t place, size_t index, const at::Tensor& weight);
-  at::Tensor read(size_t place, const at::Tensor& tensor);
+  at::Tensor read(size_t place, const at::Tensor& tensor, bool is_written);
   at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite);
   [[noreturn]] void refuse_uninitialized() const;
 

@@ -17,9 +17,11 @@ namespace ff {
 /// c10::ValueError if there are none of that name.
 const kernels::Table& kernel_table();
 
-/// `tensor`, or a copy of it if its elements do not fill their memory or share it.
+/// `tensor`, or a copy of it if its elements do not fill their memory or share it. The order of the
+/// axes in memory stays: a part of a channels-last tensor is channels-last, as after other
+/// operators.
 inline at::Tensor dense(const at::Tensor& tensor) {
-  return tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous();
+  return tensor.is_non_overlapping_and_dense() ? tensor : tensor.clone(at::MemoryFormat::Preserve);
 }
 
 /// Fresh memory with the sizes and strides of a dense tensor.

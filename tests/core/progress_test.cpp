@@ -45,7 +45,7 @@ TEST(Progress, WithoutATotalItCounts) {
 TEST(Progress, MoreThanTheTotalFillsTheBar) {
   std::ostringstream stream;
   ff::progress_bar("x", stream, /*is_terminal=*/true)(5, 3);
-  EXPECT_EQ(stream.str().substr(0, 25), "\rx [####################] ");
+  EXPECT_EQ(stream.str().substr(0, 25), "\rx [####################]");
 }
 
 TEST(Progress, CopiesShareOneBar) {

@@ -95,7 +95,7 @@ TEST(QuantizedModel, GradientsReachWeightsAndScales) {
   (model(x) * g).sum().backward();
   for (const auto& parameter : model->named_parameters())
     EXPECT_TRUE(same(parameter.value().grad(), expected.at(parameter.key()))) << parameter.key();
-  torch::optim::SGD optimizer(model->parameters(), 0.01);
+  torch::optim::SGD optimizer(model->parameters(), 1e-5);  // scales stay positive
   optimizer.step();
   EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "the step is seen";
 }
@@ -351,7 +351,7 @@ TEST(QuantizedModel, ARuleForWhatCannotBeQuantized) {
                                            ff::nn::LinearQuantizerOptions(8));
   EXPECT_ERROR(
       c10::ValueError,
-      "QuantizedModel: the rule '**/[cls:softmax]/output' matches 'softmax', where nothing "
+      "QuantizedModel: the rule '**/[cls:softmax]/output' matches 'softmax.output', where nothing "
       "can be quantized: returned by the model, stays float",
       ff::autoquantize(net, random_data({4, 4}, 1), config));
   ff::QuantizationConfig whole;

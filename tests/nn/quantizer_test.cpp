@@ -308,7 +308,7 @@ TEST(Quantizer, FakeQuantizeRunsOverrides) {
       [&](ff::nn::QuantizerImpl&, const ff::nn::NextFunction& next, const torch::Tensor& given) {
         seen = given;
         const torch::Tensor values = next(given);
-        error = given - ff::dequantize(values);  // of what it was given, not of what became of it
+        error = given - values.dequantize();  // of what it was given, not of what became of it
         return values;
       });
   const torch::NoGradGuard no_grad;

@@ -108,6 +108,16 @@ TEST(FakeQuantize, ZerosHaveTheSignOfIntegers) {
   EXPECT_FALSE(values.signbit().any().item<bool>());
 }
 
+TEST(FakeQuantize, APartOfATensorKeepsItsOrderOfAxes) {
+  const torch::Tensor whole =
+      ff::test::random_data({2, 6, 4, 4}, 1).contiguous(torch::MemoryFormat::ChannelsLast);
+  const torch::Tensor part = whole.slice(1, 1, 4);
+  const torch::Tensor values = ff::fake_quantize(part, ff::test::floats({0.1}));
+  EXPECT_TRUE(values.is_contiguous(torch::MemoryFormat::ChannelsLast));
+  EXPECT_TRUE(
+      ff::test::same(values, ff::fake_quantize(part.contiguous(), ff::test::floats({0.1}))));
+}
+
 TEST(FakeQuantize, EmptyAndZeroDimensional) {
   EXPECT_TRUE(same(ff::fake_quantize(torch::empty({0, 3}), floats({1})), torch::empty({0, 3})));
   EXPECT_TRUE(same(ff::fake_quantize(torch::tensor(1.4F), floats({1})), torch::tensor(1.0F)));
