@@ -89,32 +89,4 @@ TEST(WrittenMemory, ACopyStaysACopy) {
   });
 }
 
-// One call keeps its operand for the backward pass, the next one writes to it.
-TEST(WrittenMemory, GradientsAfterAWriteToAValueThatOthersReadOnItsGrid) {
-  const torch::Tensor first = data({6, 6}, 2).requires_grad_(),
-                      second = data({6, 3}, 3).requires_grad_();
-  const auto function = [=](const torch::Tensor& x) {
-    torch::Tensor y = x.mm(first);
-    const torch::Tensor product = y.mm(second);
-    const torch::Tensor exact = y.softmax(-1);
-    y = y * 1.0;
-    const torch::Tensor again = y.mm(second);
-    const torch::Tensor exact_again = y.log_softmax(-1);
-    y.clamp_(-1, 1);
-    return product + again + y.mm(second) + exact.sum() + exact_again.sum();
-  };
-  const torch::Tensor input = data({4, 6}, 1);
-  ff::QuantizedModel quantized =
-      ff::autoquantize(ff::FloatModel(function), input,
-                       ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
-  ff::calibrate(quantized, input);
-  const auto gradients = [&](const torch::Tensor& output) {
-    return torch::autograd::grad({output.square().sum()}, {first, second});
-  };
-  const auto got = gradients(quantized(input)), expected = gradients(function(input));
-  for (size_t i = 0; i < got.size(); ++i)
-    EXPECT_TRUE(
-        torch::allclose(got[i], expected[i], 1e-2, 0.1 * expected[i].abs().max().item<double>()));
-}
-
 }  // namespace
