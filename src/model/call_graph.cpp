@@ -12,8 +12,9 @@ size_t CallKeyHash::operator()(const CallKey& key) const {
   return hash;
 }
 
-ValueId CallGraph::add_input(const std::string& name) {
+ValueId CallGraph::add_input(const std::string& name, std::vector<int64_t> shape) {
   values_.push_back({Value::Kind::kInput, name});
+  values_.back().shape = std::move(shape);
   inputs_.push_back(static_cast<ValueId>(values_.size() - 1));
   return inputs_.back();
 }

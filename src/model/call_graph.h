@@ -114,7 +114,7 @@ struct CallKeyHash {
 class CallGraph {
  public:
   /// Adds an input.
-  ValueId add_input(const std::string& name);
+  ValueId add_input(const std::string& name, std::vector<int64_t> shape);
   /// Adds a parameter or buffer.
   ValueId add_parameter(const std::string& name, std::vector<int64_t> shape);
   /// Adds a result of a call.

@@ -43,18 +43,11 @@ const std::unordered_set<std::string> kDependOnArguments = {
     "aten::pad",          "aten::clip",        "aten::constant_pad_nd", "aten::dropout",
     "aten::dropout_",     "aten::clip_"};
 
-const std::unordered_set<std::string> kMayHandOn = {"aten::contiguous",
-                                                    "aten::to",
-                                                    "aten::_to_copy",
-                                                    "aten::clone",
-                                                    "aten::detach",
-                                                    "aten::alias",
-                                                    "aten::type_as",
-                                                    "aten::dropout",
-                                                    "aten::dropout_",
-                                                    "aten::feature_dropout",
-                                                    "aten::lift_fresh",
-                                                    "aten::alpha_dropout"};
+const std::unordered_set<std::string> kMayHandOn = {
+    "aten::contiguous",      "aten::to",         "aten::_to_copy",
+    "aten::clone",           "aten::detach",     "aten::alias",
+    "aten::type_as",         "aten::dropout",    "aten::dropout_",
+    "aten::feature_dropout", "aten::lift_fresh", "aten::alpha_dropout"};
 
 std::unique_ptr<OperatorInfo> make_info(const c10::FunctionSchema& schema) {
   auto info = std::make_unique<OperatorInfo>();

@@ -302,7 +302,9 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   for (const Inputs& inputs : examples) {
     const std::vector<at::Tensor> tensors = tensors_in(inputs);
     while (recording.inputs < tensors.size()) {
-      recording.graph.add_input(std::to_string(recording.inputs));
+      const at::Tensor& tensor = tensors[recording.inputs];
+      recording.graph.add_input(std::to_string(recording.inputs),
+                                tensor.defined() ? tensor.sizes().vec() : std::vector<int64_t>());
       ++recording.inputs;
     }
   }
