@@ -199,13 +199,25 @@ bool QuantizedInterpreter::is_quantized_after(const Reader& reader) const {
          network_.instructions[*value.step].op != "cat";
 }
 
+// Also if it is the function behind that is quantized, as of a sum before relu.
+bool QuantizedInterpreter::wants_result(const Step& step) const {
+  return std::any_of(step.results.begin(), step.results.end(), [&](const auto& result) {
+    if (!result.has_value())
+      return false;
+    const Value& value = values_[*result];
+    if (value.is_wanted || value.readers.empty() || value.readers[0].step == kNobody)
+      return value.is_wanted;
+    const Step& next = steps_[value.readers[0].step];
+    return next.kind == Kind::kFunction && is_quantized_after(value.readers[0]) &&
+           wants_result(next);
+  });
+}
+
 bool QuantizedInterpreter::wants(const Reader& reader) const {
   if (reader.step == kNobody)
     return false;
   const Step& step = steps_[reader.step];
-  const bool is_result_wanted = std::any_of(
-      step.results.begin(), step.results.end(),
-      [&](const auto& value) { return value.has_value() && values_[*value].is_wanted; });
+  const bool is_result_wanted = wants_result(step);
   switch (step.kind) {
     case Kind::kProduct:
       return true;
