@@ -154,28 +154,30 @@ void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) 
   }
 }
 
+// True if the quantizer in a place changes what it gets.
+bool Runner::is_on(size_t place) const {
+  const nn::Quantizer quantizer = binding_.quantizer(place);
+  return !nn::is_stub(*quantizer) && !is_quantization_disabled(*quantizer);
+}
+
 // An operator that writes to its operand: others see that memory too, so what lies on a grid is
-// written there. What autograd keeps of the operator stays as it was.
+// written there. The graph gets a copy of the operand: quantizers keep what they quantize, and the
+// operand would keep the graph, each other alive.
 void Runner::run_in_place(Meeting& meeting, size_t index) {
   const size_t written = meeting.info.written[0];
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   at::Tensor target = meeting.argument(written).toTensor();
-  put_operands_on_grids(meeting, index);
-  const auto& results = program_.plan.calls[index].results;
-  const bool has_grid = !results.empty() && !nn::is_stub(*binding_.quantizer(results[0].second));
-  // A quantizer that is off passes its data on, but estimators may look at it.
-  const bool keeps_graph =
-      has_grid && !is_quantization_disabled(*binding_.quantizer(results[0].second)) &&
-      at::GradMode::is_enabled() &&
-      std::any_of(meeting.arguments().begin(), meeting.arguments().end(),
-                  [](const c10::IValue& value) {
-                    return value.isTensor() && value.toTensor().requires_grad();
-                  });
-  if (keeps_graph && meeting.argument(written).toTensor().is_same(target))
+  const CallPlan& plan = program_.plan.calls[index];
+  const auto is_on_grid = [&](const auto& planned) { return is_on(planned.second); };
+  const bool keeps_graph = at::GradMode::is_enabled() &&
+                           (std::any_of(plan.reads.begin(), plan.reads.end(), is_on_grid) ||
+                            std::any_of(plan.results.begin(), plan.results.end(), is_on_grid));
+  if (keeps_graph)
     meeting.argument(written) = target.clone();
+  put_operands_on_grids(meeting, index);
   at::Tensor value = call(meeting)[0].toTensor();
-  if (has_grid)
-    value = on_grid(results[0].second, value, !keeps_graph);
+  if (!plan.results.empty())
+    value = on_grid(plan.results[0].second, value, !keeps_graph);
   if (!value.is_same(target)) {
     target.copy_(value);
     meeting.stack[first] = target;

@@ -32,6 +32,7 @@ class Runner final : public ModelRun {
  private:
   void run_unseen(Meeting& meeting);
   bool run_folded_norm(Meeting& meeting, size_t index);
+  bool is_on(size_t place) const;
   void run_in_place(Meeting& meeting, size_t index);
   void put_operands_on_grids(Meeting& meeting, size_t index);
   void put_results_on_grids(Meeting& meeting, size_t index, size_t first);

@@ -79,7 +79,8 @@ TEST_F(AutoquantizedState, HasQuantizersThatNeverRanToo) {
   EXPECT_TRUE(ff::load_quantization_state(other, folder_ / "state").is_complete());
   EXPECT_EQ(other->uninitialized(), (Names{"norm.sigmoid.output", "norm.mean_1.output"}));
   EXPECT_TRUE(same(other->run(examples()[0]).toTensor(), model->run(examples()[0]).toTensor()));
-  EXPECT_ERROR(c10::ValueError, "2 quantizers have no range yet: norm.sigmoid.output, norm.mean_1.output",
+  EXPECT_ERROR(c10::ValueError,
+               "2 quantizers have no range yet: norm.sigmoid.output, norm.mean_1.output",
                other->run(examples()[1]));
 }
 
