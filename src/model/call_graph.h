@@ -48,8 +48,12 @@ struct Value {
   std::vector<int64_t> shape = {};
   /// Who reads it.
   std::vector<Reader> readers = {};
+  /// How many of them there are in one example at most: less than all if they are in branches.
+  size_t readers_at_once = 0;
   /// True if the model returns it.
   bool is_returned = false;
+  /// True if its memory is written to after somebody has read it.
+  bool is_written_later = false;
   /// True if it is a parameter, or computed from parameters and constants only.
   bool is_of_parameters = false;
 };
@@ -86,8 +90,6 @@ struct Call {
   /// True if a result is a view of an operand in memory that was written to later, and must stay
   /// one.
   bool is_view_of_written = false;
-  /// How often the examples ran it.
-  int64_t times = 0;
 };
 
 /// A call as it is met: its operator and what its operands are.

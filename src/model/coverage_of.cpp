@@ -112,12 +112,6 @@ class Describer {
     return value >= 0 && program_.plan.wanted[static_cast<size_t>(value)];
   }
 
-  // True if the results of a call are on the grid of its operand.
-  bool keeps_a_grid(const Call& call) const {
-    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.operands.empty() &&
-           is_wanted(graph_.value_of(call.operands[0]));
-  }
-
   // The site whose grid an operand is on as this call reads it.
   std::string origin_of(const Reader& reader) const {
     const ValueId value = graph_.value_of(graph_.calls()[reader.call].operands[reader.operand]);
@@ -139,10 +133,10 @@ class Describer {
           return "float";
         return program_.place_names[place].site;
       }
-      const Call& maker = graph_.calls()[graph_.value(value).call];
-      if (!keeps_a_grid(maker))
+      const size_t maker = graph_.value(value).call;
+      if (!program_.plan.calls[maker].keeps_grid)
         break;
-      value = graph_.value_of(maker.operands[0]);
+      value = graph_.value_of(graph_.calls()[maker].operands[0]);
     }
     return "float";
   }
@@ -184,26 +178,24 @@ class Describer {
     const Value& value = graph_.value(call.results[0]);
     if (value.is_of_parameters)
       return "computed from parameters";
-    if (keeps_a_grid(call) && is_wanted(call.results[0]))
+    if (plan.keeps_grid)
       return "keeps the grid of its operand";
     if (value.is_returned)
       return "returned by the model, stays float";
     if (value.readers.empty())
       return "nobody reads its result";
-    if (const std::optional<size_t> next = next_in_chain(value))
-      return "goes on in " + program_.call_sites[*next];
-    return "read in float by " + readers_of(value);
+    return (goes_on(call.results[0]) ? "goes on in " : "read in float by ") + readers_of(value);
   }
 
-  // The call that an integer kernel does together with the one that gives the value.
-  std::optional<size_t> next_in_chain(const Value& value) const {
-    if (value.readers.size() != 1 || value.is_returned ||
-        !can_be_followed(graph_.calls()[value.call].kind))
-      return std::nullopt;
-    const size_t next = value.readers[0].call;
-    if (graph_.calls()[next].kind == K::kActivation || program_.plan.calls[next].folded_norm)
-      return next;
-    return std::nullopt;
+  // True if an integer kernel does what reads the value together with the call that gives it.
+  bool goes_on(ValueId value) const {
+    if (!can_be_followed(graph_, value))
+      return false;
+    const std::vector<Reader>& readers = graph_.value(value).readers;
+    return std::all_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+      return graph_.calls()[reader.call].kind == K::kActivation ||
+             program_.plan.calls[reader.call].folded_norm.has_value();
+    });
   }
 
   // True if what a chain that goes on with this call gives in the end is on a grid.
@@ -212,8 +204,10 @@ class Describer {
     const std::string result = result_of(index);
     if (!result.empty() || call.results.empty() || call.results[0] < 0)
       return !result.empty() && result != "float";
-    const std::optional<size_t> next = next_in_chain(graph_.value(call.results[0]));
-    return next.has_value() && ends_on_grid(*next);
+    const std::vector<Reader>& readers = graph_.value(call.results[0]).readers;
+    return goes_on(call.results[0]) &&
+           std::all_of(readers.begin(), readers.end(),
+                       [&](const Reader& reader) { return ends_on_grid(reader.call); });
   }
 
   bool is_quantized(size_t index, const CallCoverage& line, bool all_on_grids) const {
@@ -222,8 +216,8 @@ class Describer {
       return all_on_grids;
     if (call.kind == K::kLookup)
       return !line.weight.empty() && line.weight != "float";
-    if (keeps_a_grid(call) && is_wanted(call.results[0]))
-      return origin_of(call.results[0]) != "float";
+    if (program_.plan.calls[index].keeps_grid)
+      return origin_of(graph_.value_of(call.operands[0])) != "float";
     return ends_on_grid(index);
   }
 

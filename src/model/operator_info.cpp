@@ -1,5 +1,6 @@
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -169,6 +170,10 @@ const OperatorInfo& variant(Known& known, const Variant& given) {
 }
 
 }  // namespace
+
+bool contains(const std::vector<size_t>& positions, size_t position) {
+  return std::find(positions.begin(), positions.end(), position) != positions.end();
+}
 
 const OperatorInfo& operator_info(const c10::OperatorHandle& op, Arguments arguments) {
   Registry& all = registry();

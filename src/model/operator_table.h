@@ -43,6 +43,9 @@ struct OperatorRule {
   int channel_axis = 0;
 };
 
+/// True if a position is among those of some arguments.
+bool contains(const std::vector<size_t>& positions, size_t position);
+
 /// No axis.
 inline constexpr int kNoAxis = -100;
 

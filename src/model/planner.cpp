@@ -10,10 +10,6 @@ namespace {
 
 using K = OperatorKind;
 
-bool contains(const std::vector<size_t>& positions, size_t position) {
-  return std::find(positions.begin(), positions.end(), position) != positions.end();
-}
-
 const Operand& operand_of(const CallGraph& graph, const Reader& reader) {
   return graph.calls()[reader.call].operands[reader.operand];
 }
@@ -28,14 +24,17 @@ class Planner {
   Planner(const CallGraph& graph, const PlanOptions& options) : graph_(graph) {
     plan_.calls.resize(graph.calls().size());
     plan_.wanted.resize(graph.values().size());
+    only_wanted_.resize(graph.values().size());
     if (options.fold_batch_norms)
       fold_batch_norms();
   }
 
   Plan make() {
     find_wanted();
-    for (size_t call = 0; call < graph_.calls().size(); ++call)
+    for (size_t call = 0; call < graph_.calls().size(); ++call) {
+      plan_.calls[call].keeps_grid = keeps_grid(call);
       add_weights(call);
+    }
     for (const ValueId input : graph_.inputs())
       add_input(input);
     for (size_t call = 0; call < graph_.calls().size(); ++call)
@@ -53,13 +52,28 @@ class Planner {
     return std::any_of(call.results.begin(), call.results.end(), [&](ValueId value) {
       if (is_wanted(value))
         return true;
-      if (value < 0 || graph_.value(value).readers.empty())
+      if (value < 0 || !can_be_followed(graph_, value))
         return false;
-      const Reader& reader = graph_.value(value).readers[0];
-      const Call& next = graph_.calls()[reader.call];
-      return next.kind == K::kActivation && is_grid_operand(graph_, reader) &&
-             is_quantized_after(reader) && any_result_wanted(next);
+      const std::vector<Reader>& readers = graph_.value(value).readers;
+      return std::any_of(readers.begin(), readers.end(), [&](const Reader& reader) {
+        const Call& next = graph_.calls()[reader.call];
+        return next.kind == K::kActivation && is_grid_operand(graph_, reader) &&
+               any_result_wanted(next);
+      });
     });
+  }
+
+  // What somebody reads in float is not moved on a grid: who wants one quantizes it behind.
+  bool only_wanted(const Call& call) const {
+    bool any = false;
+    for (const ValueId id : call.results) {
+      if (id < 0 || (graph_.value(id).readers.empty() && !graph_.value(id).is_returned))
+        continue;
+      if (!only_wanted_[static_cast<size_t>(id)])
+        return false;
+      any = true;
+    }
+    return any;
   }
 
   void fold_batch_norms() {
@@ -73,16 +87,6 @@ class Planner {
     }
   }
 
-  // A value is quantized after the function that follows it, where that is all that reads it.
-  bool is_quantized_after(const Reader& reader) const {
-    const ValueId id = graph_.value_of(operand_of(graph_, reader));
-    if (id < 0)
-      return false;
-    const Value& value = graph_.value(id);
-    return value.kind == Value::Kind::kResult && value.readers.size() == 1 && !value.is_returned &&
-           can_be_followed(graph_.calls()[value.call].kind);
-  }
-
   bool wants(const Reader& reader) const {
     const Call& call = graph_.calls()[reader.call];
     if (!is_grid_operand(graph_, reader) || is_weight(graph_, reader))
@@ -91,13 +95,14 @@ class Planner {
       case K::kProduct:
         return true;
       case K::kActivation:
-        return any_result_wanted(call) && !is_quantized_after(reader);
+        return any_result_wanted(call) &&
+               !can_be_followed(graph_, graph_.value_of(operand_of(graph_, reader)));
       case K::kArithmetic:
       case K::kAverage:
         return any_result_wanted(call);
       case K::kPass:
       case K::kStructural:
-        return any_result_wanted(call) && !call.is_view_of_written;
+        return only_wanted(call) && !call.is_view_of_written;
       case K::kNorm:
       case K::kJoin:
       case K::kLookup:
@@ -112,11 +117,13 @@ class Planner {
       changed = false;
       for (size_t id = graph_.values().size(); id-- > 0;) {
         const Value& value = graph_.values()[id];
-        if (plan_.wanted[id] || value.is_of_parameters)
+        if (only_wanted_[id] || value.is_of_parameters)
           continue;
-        plan_.wanted[id] = std::any_of(value.readers.begin(), value.readers.end(),
-                                       [&](const Reader& reader) { return wants(reader); });
-        changed = changed || plan_.wanted[id];
+        const size_t wanting = wanting_readers(value).size();
+        changed = changed || (wanting > 0 && !plan_.wanted[id]);
+        plan_.wanted[id] = wanting > 0;
+        only_wanted_[id] = wanting > 0 && wanting == value.readers.size() && !value.is_returned;
+        changed = changed || only_wanted_[id];
       }
     }
   }
@@ -179,15 +186,15 @@ class Planner {
       add_place({Place::Kind::kInput, input, 0, {}, wanting_readers(graph_.value(input))});
   }
 
-  // The grid of an operand, where the call has results on it.
-  bool keeps_a_grid(const Call& call) const {
-    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.is_view_of_written &&
-           !call.operands.empty() && is_wanted(graph_.value_of(call.operands[0]));
+  bool keeps_grid(size_t index) const {
+    const Call& call = graph_.calls()[index];
+    return (call.kind == K::kPass || call.kind == K::kStructural) && !call.operands.empty() &&
+           is_wanted(graph_.value_of(call.operands[0])) && wants({index, 0});
   }
 
   void add_results(size_t index) {
     const Call& call = graph_.calls()[index];
-    if (keeps_a_grid(call))
+    if (plan_.calls[index].keeps_grid)
       return;
     for (const ValueId id : call.results) {
       if (!is_wanted(id))
@@ -195,14 +202,12 @@ class Planner {
       const Value& value = graph_.value(id);
       Place place{Place::Kind::kResult, id, index, {}, {}};
       place.is_nonnegative = is_nonnegative(call);
-      std::vector<Reader> wanting = wanting_readers(value);
-      const bool all_want = wanting.size() == value.readers.size() && !value.is_returned;
       // What was written through a view is no result of an operator, and a view that is written to
       // must stay one.
       const bool is_made_here =
           call.op->name.find("::") != std::string::npos && !call.is_view_of_written;
-      if (!all_want || !is_made_here)
-        place.readers = std::move(wanting);
+      if (!only_wanted_[static_cast<size_t>(id)] || !is_made_here)
+        place.readers = wanting_readers(value);
       add_place(std::move(place));
     }
   }
@@ -215,11 +220,19 @@ class Planner {
 
   const CallGraph& graph_;
   Plan plan_;
+  // For each value, true if all its readers want it on a grid and the model does not return it.
+  std::vector<bool> only_wanted_;
 };
 
 }  // namespace
 
-bool can_be_followed(OperatorKind kind) {
+bool can_be_followed(const CallGraph& graph, ValueId id) {
+  if (id < 0)
+    return false;
+  const Value& value = graph.value(id);
+  if (value.kind != Value::Kind::kResult || value.readers_at_once != 1 || value.is_returned)
+    return false;
+  const K kind = graph.calls()[value.call].kind;
   return kind != K::kPass && kind != K::kStructural && kind != K::kJoin;
 }
 

@@ -36,6 +36,8 @@ struct Place {
 
 /// What becomes of a call.
 struct CallPlan {
+  /// True if its results are on the grid of its first operand.
+  bool keeps_grid = false;
   /// Operands that are put on a grid for this call, and the places of their quantizers.
   std::vector<std::pair<size_t, size_t>> reads;
   /// Results that are put on a grid, and the places of their quantizers.
@@ -72,7 +74,8 @@ Plan make_plan(const CallGraph& graph, const PlanOptions& options);
 /// True if the reader wants its operand on a grid if its own results are.
 bool reads_on_grid(const CallGraph& graph, const Reader& reader);
 
-/// True if a function of one tensor can follow this call before anything is quantized.
-bool can_be_followed(OperatorKind kind);
+/// True if a value is quantized after the function that follows it, if a function does, because in
+/// no example anybody else reads it.
+bool can_be_followed(const CallGraph& graph, ValueId value);
 
 }  // namespace ff::model

@@ -12,10 +12,6 @@
 namespace ff::model {
 namespace {
 
-bool contains(const std::vector<size_t>& positions, size_t position) {
-  return std::find(positions.begin(), positions.end(), position) != positions.end();
-}
-
 // For a result that is its operand or a part of it, with the axes in another order: the operand's
 // axis for each.
 std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
@@ -59,13 +55,18 @@ class Recorder final : public ModelRun {
   Recorder(Recording& recording, ParameterIds& parameters)
       : ModelRun(recording.graph, parameters), recording_(recording), parameters_(parameters) {}
 
-  void mark_returned(const std::vector<at::Tensor>& tensors) {
-    for (const at::Tensor& tensor : tensors) {
+  // Of one example.
+  void finish(const std::vector<at::Tensor>& returned) {
+    for (const at::Tensor& tensor : returned) {
       Tracker::Identity identity = tracker().identify(tensor);
       if (identity.is_changed)
         identity.value = on_changed(identity.value, identity.written);
       if (identity.value >= 0)
         recording_.graph.value(identity.value).is_returned = true;
+    }
+    for (const auto& [value, readers] : readers_) {
+      size_t& known = recording_.graph.value(value).readers_at_once;
+      known = std::max(known, readers);
     }
   }
 
@@ -117,9 +118,11 @@ class Recorder final : public ModelRun {
         graph.add_reader(index, graph.call(index).operands.size() - 1, value);
       }
     }
-    const size_t index = graph.occurrences(key)[occurrence];
-    ++graph.call(index).times;
-    return graph.calls()[index].results[0];
+    for (const ValueId value : {before, written}) {
+      if (value >= 0)
+        ++readers_[value];
+    }
+    return graph.calls()[graph.occurrences(key)[occurrence]].results[0];
   }
 
   void on_call(Meeting& meeting) override {
@@ -131,8 +134,8 @@ class Recorder final : public ModelRun {
     } else {
       index = graph.occurrences(meeting.key)[meeting.occurrence];
     }
-    ++graph.call(index).times;
     add_operands(index, meeting);
+    note_reads(meeting);
     note_write(meeting);
     const std::vector<c10::Storage> memory = memory_of_operands(meeting);
     const c10::ArrayRef<c10::IValue> results = call(meeting);
@@ -143,6 +146,12 @@ class Recorder final : public ModelRun {
   }
 
  private:
+  struct Memory {
+    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // keeps the address from being reused
+    std::vector<size_t> views;                          // calls that gave one
+    std::unordered_set<ValueId> values;                 // in it, those that somebody read
+  };
+
   // True if an operand is an input or made of one.
   bool reads_data(const Meeting& meeting) {
     const auto is_data = [&](const at::Tensor& tensor) {
@@ -178,17 +187,32 @@ class Recorder final : public ModelRun {
     return call;
   }
 
+  Memory& memory_of(const at::Tensor& tensor) {
+    const c10::Storage& storage = tensor.storage();
+    return memory_
+        .try_emplace(storage.unsafeGetStorageImpl(), Memory{storage.getWeakStorageImpl(), {}, {}})
+        .first->second;
+  }
+
+  void note_reads(const Meeting& meeting) {
+    for (const MetOperand& operand : meeting.operands) {
+      const at::Tensor tensor = meeting.tensor(operand.argument, operand.element);
+      if (operand.value >= 0 && tensor.has_storage())
+        memory_of(tensor).values.insert(operand.value);
+    }
+  }
+
   // Views of memory that is written to: what is written in one must be seen in the others.
   void note_write(const Meeting& meeting) {
     for (const size_t argument : meeting.info.written) {
       const c10::IValue& target = meeting.arguments()[argument];
       if (!target.isTensor() || !target.toTensor().has_storage())
         continue;
-      const auto found = views_.find(target.toTensor().storage().unsafeGetStorageImpl());
-      if (found == views_.end())
-        continue;
-      for (const size_t view : found->second.calls)
+      const Memory& memory = memory_of(target.toTensor());
+      for (const size_t view : memory.views)
         recording_.graph.call(view).is_view_of_written = true;
+      for (const ValueId value : memory.values)
+        recording_.graph.value(value).is_written_later = true;
     }
   }
 
@@ -216,11 +240,7 @@ class Recorder final : public ModelRun {
           std::none_of(memory.begin(), memory.end(),
                        [&](const c10::Storage& other) { return other.is_alias_of(storage); }))
         return;
-      const auto found =
-          views_
-              .try_emplace(storage.unsafeGetStorageImpl(), Views{storage.getWeakStorageImpl(), {}})
-              .first;
-      found->second.calls.push_back(index);
+      memory_of(tensor).views.push_back(index);
     });
   }
 
@@ -233,8 +253,10 @@ class Recorder final : public ModelRun {
       });
       if (found == known.end())
         found = known.insert(known.end(), Operand{met.argument, met.element, {}});
-      if (met.value >= 0)
-        graph.add_reader(index, static_cast<size_t>(found - known.begin()), met.value);
+      if (met.value < 0)
+        continue;
+      graph.add_reader(index, static_cast<size_t>(found - known.begin()), met.value);
+      ++readers_[met.value];
     }
   }
 
@@ -259,15 +281,10 @@ class Recorder final : public ModelRun {
     });
   }
 
-  // The calls that gave views of some memory.
-  struct Views {
-    c10::weak_intrusive_ptr<c10::StorageImpl> memory;  // keeps the address from being reused
-    std::vector<size_t> calls;
-  };
-
   Recording& recording_;
   ParameterIds& parameters_;
-  std::unordered_map<const c10::StorageImpl*, Views> views_;
+  std::unordered_map<const c10::StorageImpl*, Memory> memory_;
+  std::unordered_map<ValueId, size_t> readers_;
 };
 
 void add_parameters(const FloatModel& model, Recording& recording) {
@@ -301,12 +318,9 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   add_parameters(model, recording);
   for (const Inputs& inputs : examples) {
     const std::vector<at::Tensor> tensors = tensors_in(inputs);
-    while (recording.inputs < tensors.size()) {
-      const at::Tensor& tensor = tensors[recording.inputs];
-      recording.graph.add_input(std::to_string(recording.inputs),
-                                tensor.defined() ? tensor.sizes().vec() : std::vector<int64_t>());
-      ++recording.inputs;
-    }
+    for (size_t i = recording.graph.inputs().size(); i < tensors.size(); ++i)
+      recording.graph.add_input(std::to_string(i), tensors[i].defined() ? tensors[i].sizes().vec()
+                                                                        : std::vector<int64_t>());
   }
   for (const Inputs& inputs : examples) {
     const at::NoGradGuard no_grad;
@@ -318,7 +332,7 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
       const OperatorMode::Scope scope(recorder, "record");
       result = model.forward(inputs);
     }
-    recorder.mark_returned(tensors_in({result}));
+    recorder.finish(tensors_in({result}));
   }
   TORCH_CHECK_VALUE(!recording.graph.calls().empty(),
                     "record: no operator of the model read a floating-point input or a parameter; "

@@ -19,8 +19,6 @@ struct Recording {
   /// Tensors that are used as weights and no parameters of the model: constants of a frozen
   /// TorchScript file, captures of a function. By name.
   std::vector<std::pair<std::string, at::Tensor>> captured;
-  /// Number of tensors among the inputs.
-  size_t inputs = 0;
 };
 
 /// Runs the model once for each example, without gradients, and merges what it runs.

@@ -26,6 +26,20 @@ c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor&
   return c10::List<std::optional<at::Tensor>>(tensors);
 }
 
+// Where a result is on the stack, and its position in a list, -1 without a list. Null if there is
+// none.
+std::pair<c10::IValue*, int> find_result(torch::jit::Stack& stack, size_t first, size_t result) {
+  for (size_t i = first; i < stack.size(); ++i) {
+    if (!stack[i].isTensor() && !stack[i].isTensorList())
+      continue;
+    const size_t count = stack[i].isTensor() ? 1 : stack[i].toListRef().size();
+    if (result < count)
+      return {&stack[i], stack[i].isTensor() ? -1 : static_cast<int>(result)};
+    result -= count;
+  }
+  return {nullptr, -1};
+}
+
 // True for relu_ and the like: what they write to is their result.
 bool writes_one_operand(const Meeting& meeting) {
   return meeting.info.written.size() == 1 && meeting.op.schema().returns().size() == 1 &&
@@ -92,7 +106,10 @@ at::Tensor Runner::read(size_t place, const at::Tensor& tensor, bool is_written)
   if (entry == nullptr || is_written)
     return on_grid(place, tensor, false);
   if (!entry->on_grid.defined()) {
-    entry->on_grid = on_grid(place, tensor, false);
+    const Value& value = program_.recording.graph.value(entry->value);
+    // What the graph keeps must not change.
+    const bool must_copy = at::GradMode::is_enabled() && value.is_written_later;
+    entry->on_grid = on_grid(place, must_copy ? tensor.clone() : tensor, false);
     entry->reads_left = static_cast<int>(program_.plan.places[place].readers.size());
   }
   at::Tensor values = entry->on_grid;
@@ -128,11 +145,9 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
     if (met == meeting.operands.end())
       continue;
     const at::Tensor tensor = meeting.tensor(where.argument, where.element);
-    const at::Tensor values =
-        program_.plan.places[place].kind == Place::Kind::kWeight
-            ? quantized_weight(place, index, tensor)
-            : read(place, tensor,
-                   std::find(written.begin(), written.end(), where.argument) != written.end());
+    const at::Tensor values = program_.plan.places[place].kind == Place::Kind::kWeight
+                                  ? quantized_weight(place, index, tensor)
+                                  : read(place, tensor, contains(written, where.argument));
     if (!values.is_same(tensor))
       meeting.argument(where.argument) =
           with_element(meeting.argument(where.argument), where.element, values);
@@ -146,11 +161,14 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
 
 void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) {
   for (const auto& [result, place] : program_.plan.calls[index].results) {
-    if (first + result >= meeting.stack.size() || !meeting.stack[first + result].isTensor())
-      continue;
-    c10::IValue& slot = meeting.stack[first + result];
-    const at::Tensor value = std::move(slot).toTensor();
-    slot = on_grid(place, value, is_own(value));
+    const auto [slot, element] = find_result(meeting.stack, first, result);
+    if (element >= 0) {
+      const at::Tensor piece = slot->toTensorVector()[static_cast<size_t>(element)];
+      *slot = with_element(*slot, element, on_grid(place, piece, false));
+    } else if (slot != nullptr) {
+      const at::Tensor value = std::move(*slot).toTensor();
+      *slot = on_grid(place, value, is_own(value));
+    }
   }
 }
 

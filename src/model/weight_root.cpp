@@ -1,13 +1,7 @@
 #include "model/weight_root.h"
 
-#include <algorithm>
-
 namespace ff::model {
 namespace {
-
-bool contains(const std::vector<size_t>& positions, size_t position) {
-  return std::find(positions.begin(), positions.end(), position) != positions.end();
-}
 
 int64_t wrapped(int64_t axis, size_t dims) {
   return axis < 0 ? axis + static_cast<int64_t>(dims) : axis;

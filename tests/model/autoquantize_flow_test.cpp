@@ -162,26 +162,6 @@ TEST(AutoquantizeFlow, ABranchThatNoExampleTook) {
   EXPECT_NO_THROW(model(x));
 }
 
-TEST(AutoquantizeFlow, TwoExamplesShowBothBranches) {
-  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 4}, 2);
-  const torch::Tensor x = torch::rand({6, 3});
-  const std::vector<Inputs> examples = {{x}, {-x}};
-  QuantizedModel model = quantized(branching(w, v), examples);
-  EXPECT_EQ(site_paths(model), (Names{"linear", "sum", "relu", "linear_1", "sigmoid"}));
-  model->set_strict(true);
-  // Two functions read the sum of products, so it gets a grid of its own.
-  const auto hidden = [&](const torch::Tensor& in) {
-    return on_grid(
-        model, "linear.output",
-        torch::linear(on_grid(model, "inputs.0.output", in), on_grid(model, "linear.weight", w)));
-  };
-  const torch::Tensor vq = on_grid(model, "linear_1.weight", v);
-  EXPECT_TRUE(
-      same(model(x), torch::linear(on_grid(model, "relu.output", torch::relu(hidden(x))), vq)));
-  EXPECT_TRUE(same(
-      model(-x), torch::linear(on_grid(model, "sigmoid.output", torch::sigmoid(hidden(-x))), vq)));
-}
-
 TEST(AutoquantizeFlow, LoopsMayRunMoreOftenThanInTheExample) {
   torch::jit::Module net("net");
   net.register_parameter("weight", random_data({3, 3}, 1), /*is_buffer=*/false);

@@ -213,6 +213,21 @@ bool QuantizedInterpreter::wants_result(const Step& step) const {
   });
 }
 
+// A structure moves elements on their grid if nobody reads its results in float.
+bool QuantizedInterpreter::is_read_on_grids_only(const Step& step) const {
+  bool any = false;
+  for (const auto& result : step.results) {
+    if (!result.has_value())
+      continue;
+    const Value& value = values_[*result];
+    if (value.is_returned || !std::all_of(value.readers.begin(), value.readers.end(),
+                                          [&](const Reader& reader) { return wants(reader); }))
+      return false;
+    any = any || !value.readers.empty();
+  }
+  return any;
+}
+
 bool QuantizedInterpreter::wants(const Reader& reader) const {
   if (reader.step == kNobody)
     return false;
@@ -227,7 +242,7 @@ bool QuantizedInterpreter::wants(const Reader& reader) const {
     case Kind::kSum:
       return is_result_wanted;
     case Kind::kStructure:
-      return is_result_wanted && !step.is_view_of_written_memory;
+      return is_read_on_grids_only(step) && !step.is_view_of_written_memory;
     case Kind::kFloat:
     case Kind::kHandOn:
       return false;
@@ -250,10 +265,10 @@ void QuantizedInterpreter::find_places() {
   for (Value& value : values_) {
     if (!value.is_wanted)
       continue;
-    const bool is_made_on_grid =
+    const bool is_structure =
         value.step.has_value() && steps_[*value.step].kind == Kind::kStructure;
-    const bool is_view = is_made_on_grid && steps_[*value.step].is_view_of_written_memory;
-    if (is_made_on_grid && !is_view)
+    const bool is_view = is_structure && steps_[*value.step].is_view_of_written_memory;
+    if (is_structure && steps_[*value.step].operands[0].has_value() && wants({*value.step, 0}))
       continue;
     const bool all_want = std::all_of(value.readers.begin(), value.readers.end(),
                                       [&](const Reader& reader) { return wants(reader); });

@@ -68,6 +68,7 @@ class QuantizedInterpreter {
   void note_write(const torch::Tensor& target, size_t value);
   void fold_batch_norms();
   bool wants(const Reader& reader) const;
+  bool is_read_on_grids_only(const Step& step) const;
   bool wants_result(const Step& step) const;
   bool is_quantized_after(const Reader& reader) const;
   void find_wanted();

@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "fastforward/model/autoquantize.h"
+#include "fastforward/model/calibrate.h"
+#include "model/explicit_quantization.h"
+#include "support/tensors.h"
+
+// Values that some read on a grid and others in float: the others must see the float values.
+namespace {
+
+using ff::FloatModel;
+using ff::Inputs;
+using ff::QuantizedModel;
+using ff::test::on_grid;
+using ff::test::quantizer_paths;
+using ff::test::random_data;
+using ff::test::same;
+using Names = std::vector<std::string>;
+using Tensors = std::vector<torch::Tensor>;
+
+QuantizedModel quantized(const FloatModel& model, const ff::Examples& examples) {
+  QuantizedModel result = ff::autoquantize(model, examples);
+  ff::calibrate(result, examples);
+  return result;
+}
+
+torch::Tensor linear_on_grids(const QuantizedModel& model, const torch::Tensor& x,
+                              const torch::Tensor& weight, const std::string& site) {
+  return torch::linear(x, on_grid(model, site + ".weight", weight));
+}
+
+TEST(MixedReaders, AViewThatIsReturnedStaysFloat) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 4}, 2);
+  const FloatModel net([=](const torch::Tensor& in) {
+    const torch::Tensor h = torch::linear(in, w).view({-1, 4});
+    return Tensors{h, torch::linear(h, v)};
+  });
+  const torch::Tensor x = random_data({2, 3, 3}, 3);
+  QuantizedModel model = quantized(net, x);
+  const torch::Tensor h =
+      linear_on_grids(model, on_grid(model, "inputs.0.output", x), w, "linear").view({-1, 4});
+  const Tensors results = model->run({x}).toTensorVector();
+  EXPECT_TRUE(same(results[0], h));
+  EXPECT_TRUE(
+      same(results[1], linear_on_grids(model, on_grid(model, "view.output", h), v, "linear_1")));
+}
+
+TEST(MixedReaders, APoolingThatASoftmaxReadsTooStaysFloat) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 2}, 2);
+  const FloatModel net([=](const torch::Tensor& in) {
+    const torch::Tensor h = torch::max_pool1d(torch::linear(in, w), 2);
+    return torch::linear(h, v) * torch::softmax(h, -1).sum();
+  });
+  const torch::Tensor x = random_data({2, 5, 3}, 3);
+  QuantizedModel model = quantized(net, x);
+  const torch::Tensor h = torch::max_pool1d(
+      linear_on_grids(model, on_grid(model, "inputs.0.output", x), w, "linear"), 2);
+  EXPECT_TRUE(
+      same(model(x), linear_on_grids(model, on_grid(model, "max_pool1d.output", h), v, "linear_1") *
+                         torch::softmax(h, -1).sum()));
+}
+
+TEST(MixedReaders, OnePieceThatIsReturnedLeavesTheOthersTheirGrids) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 2}, 2);
+  const FloatModel net([=](const torch::Tensor& in) {
+    const Tensors pieces = torch::linear(in, w).chunk(2, -1);
+    return Tensors{pieces[0], torch::linear(pieces[1], v)};
+  });
+  const torch::Tensor x = random_data({5, 3}, 3);
+  QuantizedModel model = quantized(net, x);
+  const Tensors pieces =
+      linear_on_grids(model, on_grid(model, "inputs.0.output", x), w, "linear").chunk(2, -1);
+  const Tensors results = model->run({x}).toTensorVector();
+  EXPECT_TRUE(same(results[0], pieces[0]));
+  EXPECT_TRUE(same(results[1], linear_on_grids(model, on_grid(model, "chunk.output_1", pieces[1]),
+                                               v, "linear_1")));
+}
+
+TEST(MixedReaders, APieceThatNobodyReadsDoesNotMatter) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 2}, 2);
+  const FloatModel net([=](const torch::Tensor& in) {
+    return torch::linear(torch::linear(in, w).chunk(2, -1)[1], v);
+  });
+  QuantizedModel model = quantized(net, random_data({5, 3}, 3));
+  EXPECT_EQ(quantizer_paths(model),
+            (Names{"inputs.0.output", "linear.weight", "linear.output", "linear_1.weight"}));
+  EXPECT_EQ(model->coverage().calls[1].reason, "keeps the grid of its operand");
+}
+
+// A branch on the data.
+FloatModel branching(const torch::Tensor& w, const torch::Tensor& v) {
+  return FloatModel([=](const torch::Tensor& in) {
+    const torch::Tensor h = torch::linear(in, w);
+    if (in.sum().item<float>() > 0)
+      return torch::linear(torch::relu(h), v);
+    return torch::linear(torch::sigmoid(h), v);
+  });
+}
+
+// One reader in each example: the function is computed with the product in both.
+TEST(MixedReaders, EachBranchHasItsFunction) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 4}, 2);
+  const torch::Tensor x = torch::rand({6, 3});
+  QuantizedModel model = quantized(branching(w, v), std::vector<Inputs>{{x}, {-x}});
+  EXPECT_EQ(ff::test::site_paths(model), (Names{"linear", "sum", "relu", "linear_1", "sigmoid"}));
+  EXPECT_EQ(model->coverage().calls[0].reason, "goes on in relu, sigmoid");
+  EXPECT_TRUE(model->coverage().calls[0].is_quantized);
+  model->set_strict(true);
+  const auto hidden = [&](const torch::Tensor& in) {
+    return linear_on_grids(model, on_grid(model, "inputs.0.output", in), w, "linear");
+  };
+  EXPECT_TRUE(
+      same(model(x), linear_on_grids(model, on_grid(model, "relu.output", torch::relu(hidden(x))),
+                                     v, "linear_1")));
+  EXPECT_TRUE(
+      same(model(-x),
+           linear_on_grids(model, on_grid(model, "sigmoid.output", torch::sigmoid(hidden(-x))), v,
+                           "linear_1")));
+}
+
+// What a quantizer keeps for its backward must not change.
+TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
+  const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
+  const auto net = [=](const torch::Tensor& in) {
+    const torch::Tensor y = in.mm(a);
+    const torch::Tensor exact = y.softmax(-1);
+    const torch::Tensor product = (y + in.sum()).mm(b);
+    y.relu_();
+    return product + y.mm(b) + exact.sum();
+  };
+  const torch::Tensor x = random_data({5, 3}, 3);
+  QuantizedModel model = ff::autoquantize(
+      FloatModel(net), x, ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, 1.5 * x);  // so that nothing is clipped
+  const torch::Tensor got = x.clone().requires_grad_(), expected = x.clone().requires_grad_();
+  model(got).sum().backward();
+  net(expected).sum().backward();
+  EXPECT_TRUE(torch::allclose(got.grad(), expected.grad(), 1e-2, 1e-2))
+      << got.grad() << expected.grad();
+}
+
+TEST(MixedReaders, AValueWhoseViewIsWrittenToLaterHasItsGradient) {
+  const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
+  const auto net = [=](const torch::Tensor& in) {
+    const torch::Tensor y = in.mm(a);
+    const torch::Tensor part = y.narrow(0, 0, 2);
+    const torch::Tensor product = (y + in.sum()).mm(b);
+    part.mul_(0.5);
+    return product + y.mm(b) + y.exp().sum();
+  };
+  const torch::Tensor x = random_data({5, 3}, 3);
+  QuantizedModel model = ff::autoquantize(
+      FloatModel(net), x, ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, 1.5 * x);  // so that nothing is clipped
+  const torch::Tensor got = x.clone().requires_grad_(), expected = x.clone().requires_grad_();
+  model(got).sum().backward();
+  net(expected).sum().backward();
+  EXPECT_TRUE(torch::allclose(got.grad(), expected.grad(), 1e-2, 1e-2))
+      << got.grad() << expected.grad();
+}
+
+}  // namespace
