@@ -40,6 +40,19 @@ std::pair<c10::IValue*, int> find_result(torch::jit::Stack& stack, size_t first,
   return {nullptr, -1};
 }
 
+// Views that came in a list, one by one: autograd forbids to write to those of a list. Quantizers
+// have gradients, so there may be some where the float model had none.
+void separate_views(const at::Tensor& base, torch::jit::Stack& stack, size_t first) {
+  for (size_t i = first; i < stack.size(); ++i) {
+    if (!stack[i].isTensorList())
+      continue;
+    std::vector<at::Tensor> views;
+    for (const at::Tensor& view : stack[i].toTensorVector())
+      views.push_back(base.as_strided(view.sizes(), view.strides(), view.storage_offset()));
+    stack[i] = std::move(views);
+  }
+}
+
 // True for relu_ and the like: what they write to is their result.
 bool writes_one_operand(const Meeting& meeting) {
   return meeting.info.written.size() == 1 && meeting.op.schema().returns().size() == 1 &&
@@ -265,7 +278,12 @@ void Runner::on_call(Meeting& meeting) {
     run_in_place(meeting, index);
   } else {
     put_operands_on_grids(meeting, index);
+    const c10::IValue base = graph.calls()[index].is_view_of_written && at::GradMode::is_enabled()
+                                 ? meeting.arguments()[0]
+                                 : c10::IValue();
     call(meeting);
+    if (base.isTensor())
+      separate_views(base.toTensor(), meeting.stack, first);
     put_results_on_grids(meeting, index, first);
   }
   const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,

@@ -89,4 +89,23 @@ TEST(WrittenMemory, ACopyStaysACopy) {
   });
 }
 
+// In the float model nothing has a gradient here, so autograd lets it write to a piece of a list.
+TEST(WrittenMemory, APieceOfAListIsWrittenToInTraining) {
+  const torch::Tensor weight = data({6, 3}, 2), other = data({3, 3}, 3), input = data({4, 6}, 1);
+  const Function function = [=](const torch::Tensor& x) {
+    const std::vector<torch::Tensor> pieces = x.clone().chunk(2, 1);
+    pieces[1].add_(pieces[0]);
+    return torch::cat({pieces[1], pieces[0]}, 1).mm(weight) + pieces[1].mm(other);
+  };
+  ff::QuantizedModel model =
+      ff::autoquantize(ff::FloatModel(function), input,
+                       ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, input);
+  model->train();
+  const torch::Tensor output = model(input);
+  EXPECT_TRUE(torch::allclose(output, function(input), 0, 2e-3));
+  EXPECT_TRUE(output.requires_grad());
+  EXPECT_NO_THROW(output.sum().backward());
+}
+
 }  // namespace

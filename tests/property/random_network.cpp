@@ -150,7 +150,9 @@ class Generator {
       Instruction again =
           layers_[static_cast<size_t>(pick(0, static_cast<int64_t>(layers_.size()) - 1))];
       again.in[0] = x;
-      y = add(again);
+      // A convolution takes a matrix too, as one picture of a batch; not any batch then.
+      if (again.op != "conv2d" || values_[x].dim() == 4)
+        y = add(again);
     } else if (values_[x].dim() == 4) {
       y = add_convolution(x);
     } else {
@@ -208,6 +210,8 @@ class Generator {
     if (kind == 2) {
       const size_t transposed = values_.size();
       add({"t", {}, {weight}, {}, {}, {}});
+      if (transposed == values_.size())
+        return x;
       return add({"matmul", {x, transposed}, {}, {}, {}, {}});
     }
     const int bias = flip() ? add_parameter(module, "bias", {out}, 0.3) : -1;
