@@ -28,6 +28,8 @@ class Calibration {
   }
 
   CalibrationReport run(const BatchSource& batches, int64_t total) {
+    if (groups_.empty())
+      return std::move(report_);
     {
       const at::NoGradGuard no_grad;
       const EvalScope eval(*model_);

@@ -106,7 +106,7 @@ class FunctionSource final : public ModelSource {
 void refuse_inputs(const std::string& called, const Inputs& inputs, const std::string& expected) {
   std::string given;
   for (const c10::IValue& input : inputs)
-    given += (given.empty() ? "" : ", ") + input.tagKind();
+    given += (given.empty() ? "" : ", ") + input.type()->repr_str();
   TORCH_CHECK_TYPE(false, called, " cannot be called with ", inputs.size(), " inputs (",
                    given.empty() ? "none" : given, "); ", expected, ".");
 }

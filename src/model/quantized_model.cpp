@@ -274,10 +274,13 @@ void QuantizedModelImpl::train(bool on) {
 std::shared_ptr<torch::nn::Module> QuantizedModelImpl::clone(
     const std::optional<torch::Device>& device) const {
   auto copy = std::make_shared<QuantizedModelImpl>(float_model_.clone(), program_);
+  std::map<const nn::QuantizerImpl*, std::shared_ptr<nn::QuantizerImpl>> copies;
   for (size_t place = 0; place < program_->plan.places.size(); ++place) {
     const nn::Quantizer quantizer = binding_->quantizer(place);
-    copy->binding_->replace(place,
-                            std::dynamic_pointer_cast<nn::QuantizerImpl>(quantizer->clone()));
+    std::shared_ptr<nn::QuantizerImpl>& known = copies[quantizer.ptr().get()];
+    if (known == nullptr)
+      known = std::dynamic_pointer_cast<nn::QuantizerImpl>(quantizer->clone());
+    copy->binding_->replace(place, known);
   }
   copy->estimators_ = estimators_;
   copy->strict_ = strict_;

@@ -121,7 +121,7 @@ at::Tensor Runner::read(size_t place, const at::Tensor& tensor, bool is_written)
   if (!entry->on_grid.defined()) {
     const Value& value = program_.recording.graph.value(entry->value);
     // What the graph keeps must not change.
-    const bool must_copy = at::GradMode::is_enabled() && value.is_written_later;
+    const bool must_copy = at::GradMode::is_enabled() && value.is_written_later && is_on(place);
     entry->on_grid = on_grid(place, must_copy ? tensor.clone() : tensor, false);
     entry->reads_left = static_cast<int>(program_.plan.places[place].readers.size());
   }

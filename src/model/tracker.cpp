@@ -4,20 +4,31 @@
 #include <c10/core/TensorImpl.h>
 
 namespace ff::model {
-namespace {
 
-// Tensors made in inference mode have no version; they count as never written to.
-uint32_t version_of(const at::Tensor& tensor) {
-  return tensor.is_inference() ? 0 : static_cast<uint32_t>(tensor._version());
+// Tensors made in inference mode have no version: the writes that were defined are counted.
+uint32_t Tracker::version_of(const at::Tensor& tensor) const {
+  if (!tensor.is_inference())
+    return static_cast<uint32_t>(tensor._version());
+  if (written_.empty() || !tensor.has_storage())
+    return 0;
+  const auto found = written_.find(tensor.storage().unsafeGetStorageImpl());
+  return found == written_.end() ? 0 : found->second.times;
 }
-
-}  // namespace
 
 bool is_value(const at::Tensor& tensor) {
   return tensor.defined() && tensor.is_floating_point() && tensor.dim() > 0;
 }
 
 Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool written) {
+  if (written && tensor.has_storage()) {
+    const c10::Storage& storage = tensor.storage();
+    Write& write = written_
+                       .try_emplace(storage.unsafeGetStorageImpl(),
+                                    Write{storage.getWeakStorageImpl(), kConstant, 0})
+                       .first->second;
+    write.value = value;
+    ++write.times;
+  }
   const c10::TensorImpl* key = tensor.unsafeGetTensorImpl();
   const auto [found, is_new] = entries_.try_emplace(
       key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr()),
@@ -30,11 +41,6 @@ Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool wr
     entry.version = version_of(tensor);
     entry.on_grid = at::Tensor();
     entry.reads_left = 0;
-  }
-  if (written && tensor.has_storage()) {
-    const c10::Storage& storage = tensor.storage();
-    written_.insert_or_assign(storage.unsafeGetStorageImpl(),
-                              std::pair(storage.getWeakStorageImpl(), value));
   }
   return entry;
 }
@@ -56,7 +62,7 @@ Tracker::Identity Tracker::identify(const at::Tensor& tensor) const {
   if (!written_.empty() && tensor.has_storage()) {
     const auto written = written_.find(tensor.storage().unsafeGetStorageImpl());
     if (written != written_.end())
-      return {before, true, written->second.second};
+      return {before, true, written->second.value};
   }
   // Written to by a call of constants, which leaves no trace.
   return {before, false, kConstant, found == entries_.end()};

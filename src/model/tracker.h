@@ -87,11 +87,18 @@ class Tracker {
   Identity identify(const at::Tensor& tensor) const;
 
  private:
+  // Memory that was written to.
+  struct Write {
+    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // keeps the address from being reused
+    ValueId value = kConstant;                          // the last one
+    uint32_t times = 0;
+  };
+
+  uint32_t version_of(const at::Tensor& tensor) const;
+
   const ParameterIds& parameters_;
   std::unordered_map<const c10::TensorImpl*, Entry> entries_;
-  std::unordered_map<const c10::StorageImpl*,
-                     std::pair<c10::weak_intrusive_ptr<c10::StorageImpl>, ValueId>>
-      written_;
+  std::unordered_map<const c10::StorageImpl*, Write> written_;
 };
 
 }  // namespace ff::model

@@ -358,7 +358,7 @@ TEST(Autoquantize, BadExamples) {
   TwoLayers net;
   EXPECT_ERROR(c10::ValueError, "record: there is no example; give the inputs of one call.",
                ff::autoquantize(net, std::vector<Inputs>{}));
-  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, Int)",
+  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, int)",
                ff::autoquantize(net, Inputs{torch::ones({1, 4}), int64_t{1}}));
   EXPECT_ERROR(c10::Error, "mat1 and mat2 shapes cannot be multiplied",
                ff::autoquantize(net, torch::ones({1, 5})));

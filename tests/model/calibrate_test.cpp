@@ -171,6 +171,18 @@ TEST(Calibrate, QuantizersThatNeedNoRangeAreSkipped) {
   EXPECT_FALSE(report.skipped[0].reason.empty());
 }
 
+TEST(Calibrate, RunsNothingWhereNothingIsToBeEstimated) {
+  const Net net;
+  const torch::Tensor x = random_data({6, 3}, 3);
+  QuantizedModel model = ff::autoquantize(net.model, x, ff::presets::w8());
+  const ff::CalibrationReport report =
+      ff::calibrate(model, ff::BatchSource([]() -> std::optional<Inputs> {
+                      throw std::logic_error("no batch is needed");
+                    }));
+  EXPECT_EQ(report.batches, 0);
+  EXPECT_TRUE(report.estimated.empty());
+}
+
 TEST(Calibrate, RunsInEvalMode) {
   torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::BatchNorm1d(4),
                             torch::nn::Linear(4, 2));

@@ -120,6 +120,34 @@ TEST(FloatModel, TakesListsAndPairs) {
                    floats({7, 10})));
 }
 
+struct NestedImpl : torch::nn::Module {
+  using State = std::tuple<torch::Tensor, std::vector<torch::Tensor>>;
+  torch::Tensor forward(const torch::Tensor& x, const std::optional<State>& state, int power,
+                        float factor, const std::vector<int64_t>& shape,
+                        std::optional<bool> negate) {
+    torch::Tensor y = x.pow(power) * factor;
+    if (state.has_value())
+      y = y + std::get<0>(*state) + std::get<1>(*state)[0];
+    return (negate.value_or(false) ? -y : y).reshape(shape);
+  }
+};
+
+TEST(FloatModel, TakesWhatIsMadeOfOtherInputs) {
+  const FloatModel model(std::make_shared<NestedImpl>());
+  const torch::Tensor x = floats({1, 2});
+  const std::vector<int64_t> shape = {2, 1};
+  EXPECT_TRUE(
+      same(model.forward({x, c10::IValue(), int64_t{2}, 0.5, shape, c10::IValue()}).toTensor(),
+           floats({0.5, 2}).reshape({2, 1})));
+  const NestedImpl::State state{floats({1, 1}), {floats({2, 2})}};
+  EXPECT_TRUE(same(model.forward({x, state, int64_t{2}, int64_t{3}, shape, true}).toTensor(),
+                   floats({-6, -15}).reshape({2, 1})));
+  EXPECT_ERROR(c10::TypeError,
+               "cannot be called with 6 inputs (Tensor, Tuple[Tensor, List[Tensor]], int, int, "
+               "List[int], float)",
+               model.forward({x, state, int64_t{2}, int64_t{3}, shape, 1.0}));
+}
+
 struct ConstImpl : torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x) const {
     return x + 1;
@@ -243,7 +271,7 @@ TEST(FloatModel, RefusesOtherInputs) {
   const std::string rest =
       "give as many and such inputs as forward takes, or a function as second argument of "
       "FloatModel that calls it.";
-  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, Int); " + rest,
+  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, int); " + rest,
                model.forward({torch::ones({1, 3}), int64_t{1}}));
   EXPECT_ERROR(c10::TypeError, "cannot be called with 0 inputs (none); " + rest, model.forward({}));
   EXPECT_ERROR(c10::TypeError, "DoubledImpl", model.forward({}));
@@ -252,8 +280,7 @@ TEST(FloatModel, RefusesOtherInputs) {
                  return x;
                }).forward({torch::ones({1}), torch::ones({1})}));
   const FloatModel typed(std::make_shared<TypedImpl>());
-  EXPECT_ERROR(c10::TypeError,
-               "cannot be called with 5 inputs (Tensor, Tensor, Double, Bool, String)",
+  EXPECT_ERROR(c10::TypeError, "cannot be called with 5 inputs (Tensor, Tensor, float, bool, str)",
                typed.forward({torch::ones({1}), torch::ones({1}), 0.5, true, std::string("all")}));
 }
 

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
+#include "fastforward/nn/disable_quantization.h"
 #include "model/explicit_quantization.h"
 #include "support/tensors.h"
 
@@ -141,6 +143,36 @@ TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
   net(expected).sum().backward();
   EXPECT_TRUE(torch::allclose(got.grad(), expected.grad(), 1e-2, 1e-2))
       << got.grad() << expected.grad();
+}
+
+size_t nodes_of(const torch::Tensor& output) {
+  std::set<const torch::autograd::Node*> seen;
+  std::vector<const torch::autograd::Node*> open = {output.grad_fn().get()};
+  while (!open.empty()) {
+    const torch::autograd::Node* node = open.back();
+    open.pop_back();
+    if (node == nullptr || !seen.insert(node).second)
+      continue;
+    for (const torch::autograd::Edge& edge : node->next_edges())
+      open.push_back(edge.function.get());
+  }
+  return seen.size();
+}
+
+// A copy more would add gradients in another order.
+TEST(MixedReaders, WithQuantizersOffTheGraphIsThatOfTheFloatModel) {
+  const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
+  const auto net = [=](const torch::Tensor& in) {
+    const torch::Tensor y = in.mm(a);
+    const torch::Tensor exact = y.softmax(-1);
+    const torch::Tensor product = (y + in.sum()).mm(b);
+    y.relu_();
+    return product + y.mm(b) + exact.sum();
+  };
+  const torch::Tensor x = random_data({5, 3}, 3).requires_grad_();
+  QuantizedModel model = quantized(FloatModel(net), x);
+  const ff::DisableQuantization off{ff::nn::ModuleRef(model)};
+  EXPECT_EQ(nodes_of(model(x)), nodes_of(net(x)));
 }
 
 TEST(MixedReaders, AValueWhoseViewIsWrittenToLaterHasItsGradient) {

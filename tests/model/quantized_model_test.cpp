@@ -220,7 +220,7 @@ TEST(QuantizedModel, ErrorsOfQuantizersPassThroughTorchScript) {
 
 TEST(QuantizedModel, WrongInputs) {
   QuantizedModel model = quantized(Net(), random_data({16, 4}, 1));
-  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, Int)",
+  EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, int)",
                model(torch::ones({1, 4}), int64_t{2}));
   EXPECT_ERROR(c10::Error, "mat1 and mat2 shapes cannot be multiplied", model(torch::ones({1, 5})));
 }
@@ -291,6 +291,23 @@ TEST(QuantizedModel, CloneIsIndependent) {
   EXPECT_ERROR(
       c10::NotImplementedError, "clone: the model is a function",
       quantized(FloatModel([](const torch::Tensor& in) { return in.mm(in.t()); }), x)->clone());
+}
+
+TEST(QuantizedModel, AQuantizerInTwoPlacesIsOneInACloneToo) {
+  Net net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  ff::nn::LinearQuantizer one(8);
+  one->set_quantization_range(-1, 1);
+  auto places = ff::find_quantizers(model, "**/[cls:addmm]/weight");
+  ASSERT_EQ(places.size(), 2);
+  places.replace([&](const std::string&, const ff::nn::QuantizerImpl&) { return one; });
+  QuantizedModel copy(std::dynamic_pointer_cast<ff::QuantizedModelImpl>(model->clone()));
+  EXPECT_EQ(copy->parameters().size(), model->parameters().size());
+  const auto copied = ff::find_quantizers(copy, "**/[cls:addmm]/weight");
+  ASSERT_EQ(copied.size(), 2);
+  ASSERT_EQ(copied.quantizers().size(), 1);
+  EXPECT_NE(copied.quantizers()[0].get(), one.ptr().get());
 }
 
 TEST(QuantizedModel, TrainAndEvalReachTheFloatModel) {

@@ -89,6 +89,25 @@ TEST(WrittenMemory, ACopyStaysACopy) {
   });
 }
 
+// Where tensors have no versions.
+TEST(WrittenMemory, WritesAreSeenInInferenceModeToo) {
+  const torch::Tensor first = data({6, 6}, 2), second = data({6, 3}, 3);
+  const Function function = [=](const torch::Tensor& x) {
+    const torch::Tensor y = x.mm(first);
+    const torch::Tensor exact = y.softmax(-1);
+    const torch::Tensor product = y.mm(second);  // y on its grid is kept for the next product
+    y.slice(1, 0, 3).mul_(0.25);
+    return product + y.mm(second) + exact.sum();
+  };
+  const torch::Tensor input = data({4, 6}, 1);
+  ff::QuantizedModel model =
+      ff::autoquantize(ff::FloatModel(function), input,
+                       ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, input);
+  const c10::InferenceMode inference;
+  EXPECT_TRUE(torch::allclose(model(input), function(input), 0, 2e-3));
+}
+
 // In the float model nothing has a gradient here, so autograd lets it write to a piece of a list.
 TEST(WrittenMemory, APieceOfAListIsWrittenToInTraining) {
   const torch::Tensor weight = data({6, 3}, 2), other = data({3, 3}, 3), input = data({4, 6}, 1);

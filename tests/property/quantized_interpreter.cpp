@@ -133,9 +133,12 @@ void QuantizedInterpreter::add_results(size_t step, const std::vector<torch::Ten
     steps_[step].results.push_back(value);
     if (writes(instruction)) {
       note_write(results[i], *value);
-      Variable& target = variables_[instruction.in[0]];
-      target.value = value;
-      target.version = version_of(target.tensor);
+      for (Variable& same : variables_) {
+        if (!same.tensor.is_same(variables_[instruction.in[0]].tensor))
+          continue;
+        same.value = value;
+        same.version = version_of(same.tensor);
+      }
       continue;
     }
     Variable& made = variables_[instruction.out[i]];

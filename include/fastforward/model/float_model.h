@@ -32,8 +32,8 @@ namespace ff {
 ///     });
 ///
 /// Inputs are IValues, as of TorchScript. A torch::nn forward takes them if all are tensors and it
-/// can be called with so many, or if its parameters are tensors, numbers, bools, strings, lists of
-/// tensors, optional tensors or pairs of tensors; else give a function as the second argument.
+/// can be called with so many, or if its parameters are tensors, numbers, bools, strings, or
+/// std::optional, std::vector and std::tuple of these; else give a function as the second argument.
 class FF_API FloatModel {
  public:
   /// A torch::nn module by its holder, as TORCH_MODULE makes it.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "fastforward/core/api.h"
+#include "fastforward/model/input_type.h"
 
 namespace ff {
 
@@ -96,13 +97,6 @@ concept TensorFunction = !IsHolder<Function> && !requires(Function & function) {
    TakesTensors<Function, std::make_index_sequence<3>>::kFunction ||
    TakesTensors<Function, std::make_index_sequence<4>>::kFunction);
 
-/// A type of parameter that an IValue converts to.
-template <typename Type>
-concept InputType = std::same_as<Type, at::Tensor> || std::same_as<Type, int64_t> ||
-    std::same_as<Type, double> || std::same_as<Type, bool> || std::same_as<Type, std::string> ||
-    std::same_as<Type, std::vector<at::Tensor>> || std::same_as<Type, std::optional<at::Tensor>> ||
-    std::same_as<Type, std::tuple<at::Tensor, at::Tensor>>;
-
 /// Throws c10::TypeError: `called` cannot be called with these inputs.
 [[noreturn]] FF_API void refuse_inputs(const std::string& called, const Inputs& inputs,
                                        const std::string& expected);
@@ -123,28 +117,6 @@ FF_API std::shared_ptr<ModelSource> function_source(
 template <size_t... I, typename Call>
 c10::IValue spread(std::index_sequence<I...>, const Inputs& inputs, const Call& call) {
   return c10::IValue(call(inputs[I].toTensor()...));
-}
-
-/// True if the input converts to a parameter of this type.
-template <InputType Type>
-bool is_input(const c10::IValue& input) {
-  if constexpr (std::same_as<Type, at::Tensor>)
-    return input.isTensor();
-  else if constexpr (std::same_as<Type, int64_t>)
-    return input.isInt();
-  else if constexpr (std::same_as<Type, double>)
-    return input.isDouble();
-  else if constexpr (std::same_as<Type, bool>)
-    return input.isBool();
-  else if constexpr (std::same_as<Type, std::string>)
-    return input.isString();
-  else if constexpr (std::same_as<Type, std::vector<at::Tensor>>)
-    return input.isTensorList();
-  else if constexpr (std::same_as<Type, std::optional<at::Tensor>>)
-    return input.isNone() || input.isTensor();
-  else
-    return input.isTuple() && input.toTupleRef().size() == 2 &&
-           are_tensors(input.toTupleRef().elements().vec());
 }
 
 /// The parameters of a member function without overloads.
@@ -168,9 +140,9 @@ template <typename Impl, typename... Types>
 std::optional<c10::IValue> call_typed(Impl& called, const Inputs& inputs, std::tuple<Types...>*) {
   if constexpr ((InputType<Types> && ...)) {
     return [&]<size_t... I>(std::index_sequence<I...>)->std::optional<c10::IValue> {
-      if (inputs.size() != sizeof...(Types) || !(is_input<Types>(inputs[I]) && ...))
+      if (inputs.size() != sizeof...(Types) || !(InputAs<Types>::is(inputs[I]) && ...))
         return std::nullopt;
-      return c10::IValue(called.forward(inputs[I].template to<Types>()...));
+      return c10::IValue(called.forward(InputAs<Types>::get(inputs[I])...));
     }
     (std::index_sequence_for<Types...>());
   } else {
