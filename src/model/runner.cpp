@@ -198,6 +198,9 @@ void Runner::run_in_place(Meeting& meeting, size_t index) {
   const size_t written = meeting.info.written[0];
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   at::Tensor target = meeting.argument(written).toTensor();
+  // A view whose base got a gradient later counts as a leaf until its node is asked for.
+  if (at::GradMode::is_enabled() && target.is_view())
+    static_cast<void>(target.grad_fn());
   const CallPlan& plan = program_.plan.calls[index];
   const auto is_on_grid = [&](const auto& planned) { return is_on(planned.second); };
   const bool keeps_graph = at::GradMode::is_enabled() &&

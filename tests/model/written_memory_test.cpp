@@ -108,6 +108,24 @@ TEST(WrittenMemory, WritesAreSeenInInferenceModeToo) {
   EXPECT_TRUE(torch::allclose(model(input), function(input), 0, 2e-3));
 }
 
+TEST(WrittenMemory, AViewIsWrittenToAfterItsBaseInTraining) {
+  const torch::Tensor weight = data({6, 3}, 2), input = data({4, 6}, 1);
+  const Function function = [=](const torch::Tensor& x) {
+    const torch::Tensor base = x.clone();
+    const torch::Tensor view = base.slice(1, 0, 3);
+    base.add_(x);  // its grid has gradients
+    const torch::Tensor product = base.mm(weight);
+    view.relu_();
+    return product + view;
+  };
+  ff::QuantizedModel model =
+      ff::autoquantize(ff::FloatModel(function), input,
+                       ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, input);
+  model->train();
+  EXPECT_TRUE(torch::allclose(model(input), function(input), 0, 2e-3));
+}
+
 // In the float model nothing has a gradient here, so autograd lets it write to a piece of a list.
 TEST(WrittenMemory, APieceOfAListIsWrittenToInTraining) {
   const torch::Tensor weight = data({6, 3}, 2), other = data({3, 3}, 3), input = data({4, 6}, 1);

@@ -62,9 +62,18 @@ std::optional<size_t> QuantizedInterpreter::current(size_t variable) {
       values_[*value].readers.push_back({kNobody, 0});
   }
   values_.emplace_back();
-  known.value = values_.size() - 1;
-  known.version = version_of(known.tensor);
+  set_value(known.tensor, values_.size() - 1);
   return known.value;
+}
+
+// Variables may be one tensor: what contiguous() gives may be its operand.
+void QuantizedInterpreter::set_value(const torch::Tensor& tensor, std::optional<size_t> value) {
+  for (Variable& variable : variables_) {
+    if (!variable.tensor.defined() || !variable.tensor.is_same(tensor))
+      continue;
+    variable.value = value;
+    variable.version = version_of(tensor);
+  }
 }
 
 std::optional<size_t> QuantizedInterpreter::read(size_t variable, size_t step, size_t operand) {
@@ -133,12 +142,7 @@ void QuantizedInterpreter::add_results(size_t step, const std::vector<torch::Ten
     steps_[step].results.push_back(value);
     if (writes(instruction)) {
       note_write(results[i], *value);
-      for (Variable& same : variables_) {
-        if (!same.tensor.is_same(variables_[instruction.in[0]].tensor))
-          continue;
-        same.value = value;
-        same.version = version_of(same.tensor);
-      }
+      set_value(variables_[instruction.in[0]].tensor, value);
       continue;
     }
     Variable& made = variables_[instruction.out[i]];

@@ -64,6 +64,7 @@ class QuantizedInterpreter {
   void trace();
   std::optional<size_t> read(size_t variable, size_t step, size_t operand);
   std::optional<size_t> current(size_t variable);
+  void set_value(const torch::Tensor& tensor, std::optional<size_t> value);
   void add_results(size_t step, const std::vector<torch::Tensor>& results);
   void note_write(const torch::Tensor& target, size_t value);
   void fold_batch_norms();
