@@ -30,7 +30,7 @@ struct Row {
 // The row that --coverage looks into.
 constexpr const char* kDetailed = "W8A8 min-max";
 
-// The embeddings of words stay float: the figures are those of the encoder's linear maps.
+// Embeddings stay float: the figures are those of the encoder's linear maps.
 ff::QuantizationConfig encoder_only(ff::QuantizationConfig config) {
   return config.leave_float("embeddings/**/[qtag:parameter/weight]");
 }

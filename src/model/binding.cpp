@@ -25,27 +25,19 @@ void Binding::replace(size_t place, nn::Quantizer quantizer) {
 }
 
 std::shared_ptr<const ModelTensors> Binding::tensors(const FloatModel& model) {
-  const Recording& recording = program_->recording;
-  auto now = std::make_shared<ModelTensors>();
-  now->by_value.resize(recording.graph.values().size());
-  bool is_known = true;
+  const auto tensors = model_tensors(model, program_->recording);
   const std::scoped_lock lock(mutex_);
-  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
-    const auto found = recording.parameters.find(name);
-    if (found == recording.parameters.end())
-      return;
-    now->by_value[static_cast<size_t>(found->second)] = tensor;
-    is_known = is_known && tensors_ != nullptr && (*tensors_)[found->second].is_same(tensor);
-  };
-  for (const detail::ModelTensor& tensor : model.source().tensors())
-    add(tensor.name, tensor.tensor);
-  for (const auto& [name, tensor] : recording.captured)
-    add(name, tensor);
-  if (is_known && tensors_ != nullptr)
+  const bool is_known =
+      tensors_ != nullptr && std::all_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
+        return (*tensors_)[tensor.first].is_same(tensor.second);
+      });
+  if (is_known)
     return tensors_;
-  for (size_t value = 0; value < now->by_value.size(); ++value) {
-    if (now->by_value[value].defined())
-      now->ids.emplace(now->by_value[value].unsafeGetTensorImpl(), static_cast<ValueId>(value));
+  auto now = std::make_shared<ModelTensors>();
+  now->by_value.resize(program_->recording.graph.values().size());
+  for (const auto& [value, tensor] : tensors) {
+    now->by_value[static_cast<size_t>(value)] = tensor;
+    now->ids.emplace(tensor.unsafeGetTensorImpl(), value);
   }
   tensors_ = std::move(now);
   return tensors_;

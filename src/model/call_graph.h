@@ -2,6 +2,7 @@
 
 #include <ATen/core/ivalue.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -133,6 +134,12 @@ class CallGraph {
   /// Returns the calls with a key, in the order of their occurrence in one run.
   const std::vector<size_t>& occurrences(int key) const {
     return occurrences_[static_cast<size_t>(key)];
+  }
+  /// Returns the call that serves as an occurrence of a key: the last one that the examples showed
+  /// where a loop runs more often than in them.
+  size_t call_of(int key, size_t occurrence) const {
+    const std::vector<size_t>& known = occurrences(key);
+    return known[std::min(occurrence, known.size() - 1)];
   }
   /// Adds a call as the next occurrence of a key.
   size_t add_call(int key, Call call);

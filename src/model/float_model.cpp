@@ -19,6 +19,17 @@ std::string class_of(const torch::jit::Module& module) {
   return name.empty() ? "Module" : name;
 }
 
+// Each tensor once.
+struct TensorList {
+  std::vector<ModelTensor> all;
+  std::unordered_set<const c10::TensorImpl*> seen;
+
+  void add(const std::string& name, const at::Tensor& tensor, bool is_buffer) {
+    if (tensor.defined() && seen.insert(tensor.unsafeGetTensorImpl()).second)
+      all.push_back({name, tensor, is_buffer});
+  }
+};
+
 // The interpreter runs operator by operator: nothing is fused or optimized away.
 class ScriptSource final : public ModelSource {
  public:
@@ -29,17 +40,12 @@ class ScriptSource final : public ModelSource {
     return module_.forward(inputs);
   }
   std::vector<ModelTensor> tensors() const override {
-    std::vector<ModelTensor> result;
-    std::unordered_set<const c10::TensorImpl*> seen;
-    const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
-      if (tensor.defined() && seen.insert(tensor.unsafeGetTensorImpl()).second)
-        result.push_back({name, tensor, is_buffer});
-    };
+    TensorList tensors;
     for (const auto& parameter : module_.named_parameters())
-      add(parameter.name, parameter.value, false);
+      tensors.add(parameter.name, parameter.value, false);
     for (const auto& buffer : module_.named_buffers())
-      add(buffer.name, buffer.value, true);
-    return result;
+      tensors.add(buffer.name, buffer.value, true);
+    return tensors.all;
   }
   ModelOwner owner(const std::string& path) const override {
     torch::jit::Module module = module_;
@@ -137,17 +143,12 @@ void check_plain_module(const torch::nn::Module* module) {
 }
 
 std::vector<ModelTensor> tensors_of(const torch::nn::Module& module) {
-  std::vector<ModelTensor> result;
-  std::unordered_set<const c10::TensorImpl*> seen;
-  const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_buffer) {
-    if (tensor.defined() && seen.insert(tensor.unsafeGetTensorImpl()).second)
-      result.push_back({name, tensor, is_buffer});
-  };
+  TensorList tensors;
   for (const auto& parameter : module.named_parameters())
-    add(parameter.key(), parameter.value(), false);
+    tensors.add(parameter.key(), parameter.value(), false);
   for (const auto& buffer : module.named_buffers())
-    add(buffer.key(), buffer.value(), true);
-  return result;
+    tensors.add(buffer.key(), buffer.value(), true);
+  return tensors.all;
 }
 
 ModelOwner owner_in(const std::shared_ptr<torch::nn::Module>& module, const std::string& path) {

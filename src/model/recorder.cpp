@@ -324,7 +324,9 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   }
   for (const Inputs& inputs : examples) {
     const at::NoGradGuard no_grad;
-    ParameterIds parameters = parameter_ids(model, recording);
+    ParameterIds parameters;
+    for (const auto& [value, tensor] : model_tensors(model, recording))
+      parameters.emplace(tensor.unsafeGetTensorImpl(), value);
     Recorder recorder(recording, parameters);
     recorder.define_inputs(tensors_in(inputs));
     c10::IValue result;
@@ -341,18 +343,19 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   return recording;
 }
 
-ParameterIds parameter_ids(const FloatModel& model, const Recording& recording) {
-  ParameterIds ids;
+std::vector<std::pair<ValueId, at::Tensor>> model_tensors(const FloatModel& model,
+                                                          const Recording& recording) {
+  std::vector<std::pair<ValueId, at::Tensor>> tensors;
   const auto add = [&](const std::string& name, const at::Tensor& tensor) {
     const auto found = recording.parameters.find(name);
     if (found != recording.parameters.end())
-      ids.emplace(tensor.unsafeGetTensorImpl(), found->second);
+      tensors.emplace_back(found->second, tensor);
   };
   for (const detail::ModelTensor& tensor : model.source().tensors())
     add(tensor.name, tensor.tensor);
   for (const auto& [name, tensor] : recording.captured)
     add(name, tensor);
-  return ids;
+  return tensors;
 }
 
 }  // namespace ff::model

@@ -28,6 +28,7 @@ struct Recording {
 Recording record(const FloatModel& model, const std::vector<Inputs>& examples);
 
 /// The tensors of a model by their object, for a run.
-ParameterIds parameter_ids(const FloatModel& model, const Recording& recording);
+std::vector<std::pair<ValueId, at::Tensor>> model_tensors(const FloatModel& model,
+                                                          const Recording& recording);
 
 }  // namespace ff::model

@@ -87,8 +87,7 @@ ValueId Runner::on_changed(ValueId before, ValueId written) {
   const int key = graph.find_key({"written_through_a_view", {before, written}});
   if (key < 0)
     return kUnseen;
-  const std::vector<size_t>& calls = graph.occurrences(key);
-  return graph.calls()[calls[std::min(count(key), calls.size() - 1)]].results[0];
+  return graph.calls()[graph.call_of(key, count(key))].results[0];
 }
 
 void Runner::refuse_uninitialized() const {
@@ -270,10 +269,8 @@ void Runner::on_call(Meeting& meeting) {
       run_unseen(meeting);
     return;
   }
-  // A loop may run more often than in the examples: the last call that they showed serves.
   const CallGraph& graph = program_.recording.graph;
-  const std::vector<size_t>& calls = graph.occurrences(meeting.key);
-  const size_t index = calls[std::min(meeting.occurrence, calls.size() - 1)];
+  const size_t index = graph.call_of(meeting.key, meeting.occurrence);
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   if (run_folded_norm(meeting, index))
     return;

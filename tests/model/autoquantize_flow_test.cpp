@@ -2,7 +2,6 @@
 #include <torch/script.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,24 +19,15 @@ namespace {
 using ff::FloatModel;
 using ff::Inputs;
 using ff::QuantizedModel;
+using ff::test::Names;
 using ff::test::on_grid;
+using ff::test::quantized;
 using ff::test::quantizer_paths;
 using ff::test::random_data;
 using ff::test::same;
 using ff::test::site_paths;
-using Names = std::vector<std::string>;
+using ff::test::sorted;
 namespace F = torch::nn::functional;
-
-QuantizedModel quantized(const FloatModel& model, const ff::Examples& examples) {
-  QuantizedModel result = ff::autoquantize(model, examples);
-  ff::calibrate(result, examples);
-  return result;
-}
-
-Names sorted(Names names) {
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 // What TORCH_WARN says, for a scope.
 class Warnings final : public c10::WarningHandler {
@@ -160,6 +150,25 @@ TEST(AutoquantizeFlow, ABranchThatNoExampleTook) {
                "with set_strict(false).",
                model(-x));
   EXPECT_NO_THROW(model(x));
+}
+
+// One reader in each example: the function is computed with the product in both.
+TEST(AutoquantizeFlow, EachBranchHasItsFunction) {
+  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 4}, 2);
+  const torch::Tensor x = torch::rand({6, 3});
+  QuantizedModel model = quantized(branching(w, v), std::vector<Inputs>{{x}, {-x}});
+  EXPECT_EQ(site_paths(model), (Names{"linear", "sum", "relu", "linear_1", "sigmoid"}));
+  EXPECT_EQ(model->coverage().calls[0].reason, "goes on in relu, sigmoid");
+  EXPECT_TRUE(model->coverage().calls[0].is_quantized);
+  model->set_strict(true);
+  const auto hidden = [&](const torch::Tensor& in) {
+    return torch::linear(on_grid(model, "inputs.0.output", in), on_grid(model, "linear.weight", w));
+  };
+  const torch::Tensor vq = on_grid(model, "linear_1.weight", v);
+  EXPECT_TRUE(
+      same(model(x), torch::linear(on_grid(model, "relu.output", torch::relu(hidden(x))), vq)));
+  EXPECT_TRUE(same(
+      model(-x), torch::linear(on_grid(model, "sigmoid.output", torch::sigmoid(hidden(-x))), vq)));
 }
 
 TEST(AutoquantizeFlow, LoopsMayRunMoreOftenThanInTheExample) {

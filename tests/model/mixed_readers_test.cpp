@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,20 +16,14 @@
 namespace {
 
 using ff::FloatModel;
-using ff::Inputs;
 using ff::QuantizedModel;
+using ff::test::Names;
 using ff::test::on_grid;
+using ff::test::quantized;
 using ff::test::quantizer_paths;
 using ff::test::random_data;
 using ff::test::same;
-using Names = std::vector<std::string>;
 using Tensors = std::vector<torch::Tensor>;
-
-QuantizedModel quantized(const FloatModel& model, const ff::Examples& examples) {
-  QuantizedModel result = ff::autoquantize(model, examples);
-  ff::calibrate(result, examples);
-  return result;
-}
 
 torch::Tensor linear_on_grids(const QuantizedModel& model, const torch::Tensor& x,
                               const torch::Tensor& weight, const std::string& site) {
@@ -93,47 +88,18 @@ TEST(MixedReaders, APieceThatNobodyReadsDoesNotMatter) {
   EXPECT_EQ(model->coverage().calls[1].reason, "keeps the grid of its operand");
 }
 
-// A branch on the data.
-FloatModel branching(const torch::Tensor& w, const torch::Tensor& v) {
-  return FloatModel([=](const torch::Tensor& in) {
-    const torch::Tensor h = torch::linear(in, w);
-    if (in.sum().item<float>() > 0)
-      return torch::linear(torch::relu(h), v);
-    return torch::linear(torch::sigmoid(h), v);
-  });
+// Writes to a value that others have read.
+torch::Tensor written_later(const torch::Tensor& in) {
+  static const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
+  const torch::Tensor y = in.mm(a);
+  const torch::Tensor exact = y.softmax(-1);
+  const torch::Tensor product = (y + in.sum()).mm(b);
+  y.relu_();
+  return product + y.mm(b) + exact.sum();
 }
 
-// One reader in each example: the function is computed with the product in both.
-TEST(MixedReaders, EachBranchHasItsFunction) {
-  const torch::Tensor w = random_data({4, 3}, 1), v = random_data({2, 4}, 2);
-  const torch::Tensor x = torch::rand({6, 3});
-  QuantizedModel model = quantized(branching(w, v), std::vector<Inputs>{{x}, {-x}});
-  EXPECT_EQ(ff::test::site_paths(model), (Names{"linear", "sum", "relu", "linear_1", "sigmoid"}));
-  EXPECT_EQ(model->coverage().calls[0].reason, "goes on in relu, sigmoid");
-  EXPECT_TRUE(model->coverage().calls[0].is_quantized);
-  model->set_strict(true);
-  const auto hidden = [&](const torch::Tensor& in) {
-    return linear_on_grids(model, on_grid(model, "inputs.0.output", in), w, "linear");
-  };
-  EXPECT_TRUE(
-      same(model(x), linear_on_grids(model, on_grid(model, "relu.output", torch::relu(hidden(x))),
-                                     v, "linear_1")));
-  EXPECT_TRUE(
-      same(model(-x),
-           linear_on_grids(model, on_grid(model, "sigmoid.output", torch::sigmoid(hidden(-x))), v,
-                           "linear_1")));
-}
-
-// What a quantizer keeps for its backward must not change.
-TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
-  const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
-  const auto net = [=](const torch::Tensor& in) {
-    const torch::Tensor y = in.mm(a);
-    const torch::Tensor exact = y.softmax(-1);
-    const torch::Tensor product = (y + in.sum()).mm(b);
-    y.relu_();
-    return product + y.mm(b) + exact.sum();
-  };
+// The gradient of the input, with 16 bits, is nearly that of the float model.
+void expect_float_gradient(const std::function<torch::Tensor(const torch::Tensor&)>& net) {
   const torch::Tensor x = random_data({5, 3}, 3);
   QuantizedModel model = ff::autoquantize(
       FloatModel(net), x, ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
@@ -143,6 +109,11 @@ TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
   net(expected).sum().backward();
   EXPECT_TRUE(torch::allclose(got.grad(), expected.grad(), 1e-2, 1e-2))
       << got.grad() << expected.grad();
+}
+
+// What a quantizer keeps for its backward must not change.
+TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
+  expect_float_gradient(written_later);
 }
 
 size_t nodes_of(const torch::Tensor& output) {
@@ -161,18 +132,10 @@ size_t nodes_of(const torch::Tensor& output) {
 
 // A copy more would add gradients in another order.
 TEST(MixedReaders, WithQuantizersOffTheGraphIsThatOfTheFloatModel) {
-  const torch::Tensor a = random_data({3, 4}, 1), b = random_data({4, 2}, 2);
-  const auto net = [=](const torch::Tensor& in) {
-    const torch::Tensor y = in.mm(a);
-    const torch::Tensor exact = y.softmax(-1);
-    const torch::Tensor product = (y + in.sum()).mm(b);
-    y.relu_();
-    return product + y.mm(b) + exact.sum();
-  };
   const torch::Tensor x = random_data({5, 3}, 3).requires_grad_();
-  QuantizedModel model = quantized(FloatModel(net), x);
+  QuantizedModel model = quantized(FloatModel(written_later), x);
   const ff::DisableQuantization off{ff::nn::ModuleRef(model)};
-  EXPECT_EQ(nodes_of(model(x)), nodes_of(net(x)));
+  EXPECT_EQ(nodes_of(model(x)), nodes_of(written_later(x)));
 }
 
 TEST(MixedReaders, AValueWhoseViewIsWrittenToLaterHasItsGradient) {
@@ -184,15 +147,7 @@ TEST(MixedReaders, AValueWhoseViewIsWrittenToLaterHasItsGradient) {
     part.mul_(0.5);
     return product + y.mm(b) + y.exp().sum();
   };
-  const torch::Tensor x = random_data({5, 3}, 3);
-  QuantizedModel model = ff::autoquantize(
-      FloatModel(net), x, ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
-  ff::calibrate(model, 1.5 * x);  // so that nothing is clipped
-  const torch::Tensor got = x.clone().requires_grad_(), expected = x.clone().requires_grad_();
-  model(got).sum().backward();
-  net(expected).sum().backward();
-  EXPECT_TRUE(torch::allclose(got.grad(), expected.grad(), 1e-2, 1e-2))
-      << got.grad() << expected.grad();
+  expect_float_gradient(net);
 }
 
 }  // namespace

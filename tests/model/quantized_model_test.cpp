@@ -24,52 +24,19 @@
 namespace {
 
 using ff::FloatModel;
-using ff::Inputs;
 using ff::QuantizedModel;
 using ff::test::linear_quantizer;
+using ff::test::Names;
 using ff::test::on_grid;
+using ff::test::quantized;
 using ff::test::random_data;
 using ff::test::same;
-using Names = std::vector<std::string>;
+using ff::test::two_layers_on_grids;
+using ff::test::TwoLayers;
 namespace F = torch::nn::functional;
 
-struct NetImpl : torch::nn::Cloneable<NetImpl> {
-  NetImpl() {
-    reset();
-  }
-  void reset() override {
-    fc1 = register_module("fc1", torch::nn::Linear(4, 8));
-    fc2 = register_module("fc2", torch::nn::Linear(8, 3));
-  }
-  torch::Tensor forward(const torch::Tensor& x) {
-    return fc2(torch::relu(fc1(x)));
-  }
-  torch::nn::Linear fc1 = nullptr, fc2 = nullptr;
-};
-TORCH_MODULE(Net);
-
-QuantizedModel quantized(const FloatModel& model, const ff::Examples& examples) {
-  QuantizedModel result = ff::autoquantize(model, examples);
-  ff::calibrate(result, examples);
-  return result;
-}
-
-// Net with explicit operations, of weights that may be other ones than the model's.
-torch::Tensor explicit_net(const QuantizedModel& model, const torch::Tensor& w1,
-                           const torch::Tensor& b1, const torch::Tensor& w2,
-                           const torch::Tensor& b2, const torch::Tensor& x) {
-  const torch::Tensor h = torch::relu(
-      F::linear(on_grid(model, "inputs.0.output", x), on_grid(model, "fc1.addmm.weight", w1), b1));
-  return F::linear(on_grid(model, "fc1.relu.output", h), on_grid(model, "fc2.addmm.weight", w2),
-                   b2);
-}
-
-torch::Tensor explicit_net(const QuantizedModel& model, Net& net, const torch::Tensor& x) {
-  return explicit_net(model, net->fc1->weight, net->fc1->bias, net->fc2->weight, net->fc2->bias, x);
-}
-
 TEST(QuantizedModel, ParametersAreTheModelsAndTheQuantizers) {
-  Net net;
+  TwoLayers net;
   QuantizedModel model = quantized(net, random_data({16, 4}, 1));
   const auto parameters = model->named_parameters();
   EXPECT_TRUE(parameters["fc1.weight"].is_same(net->fc1->weight));
@@ -81,10 +48,10 @@ TEST(QuantizedModel, ParametersAreTheModelsAndTheQuantizers) {
 }
 
 TEST(QuantizedModel, GradientsReachWeightsAndScales) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1), g = random_data({16, 3}, 2);
   QuantizedModel model = quantized(net, x);
-  (explicit_net(model, net, x) * g).sum().backward();
+  (two_layers_on_grids(model, net, x) * g).sum().backward();
   std::map<std::string, torch::Tensor> expected;
   for (const auto& parameter : model->named_parameters()) {
     ASSERT_TRUE(parameter.value().grad().defined()) << parameter.key();
@@ -97,25 +64,25 @@ TEST(QuantizedModel, GradientsReachWeightsAndScales) {
     EXPECT_TRUE(same(parameter.value().grad(), expected.at(parameter.key()))) << parameter.key();
   torch::optim::SGD optimizer(model->parameters(), 1e-5);  // scales stay positive
   optimizer.step();
-  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "the step is seen";
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x))) << "the step is seen";
 }
 
 TEST(QuantizedModel, WeightsChangedByHandAreSeen) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = quantized(net, x);
   model->eval();
   const torch::NoGradGuard no_grad;
   model(x);
   net->fc1->weight.mul_(0.5);
-  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "in place";
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x))) << "in place";
   net->fc1->weight.set_data(random_data({8, 4}, 2) * 0.1);
-  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "set_data";
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x))) << "set_data";
   torch::nn::Linear other(4, 8);
   net->fc1 = net->replace_module("fc1", other);
-  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "another module in its place";
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x))) << "another module in its place";
   linear_quantizer(model, "fc1.addmm.weight").scale.mul_(2);
-  EXPECT_TRUE(same(model(x), explicit_net(model, net, x))) << "its scale";
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x))) << "its scale";
 }
 
 TEST(QuantizedModel, AParameterReplacedByAnother) {
@@ -147,7 +114,7 @@ class CountedImpl : public ff::nn::CloneableQuantizer<CountedImpl> {
 };
 
 TEST(QuantizedModel, QuantizedWeightsAreKeptWhereNoGradientIsWanted) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   const auto counted = std::make_shared<CountedImpl>();
   ff::QuantizationConfig config;
@@ -178,7 +145,7 @@ TEST(QuantizedModel, QuantizedWeightsAreKeptWhereNoGradientIsWanted) {
 }
 
 TEST(QuantizedModel, QuantizersWithoutARangeAreListed) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = ff::autoquantize(net, x);
   EXPECT_ERROR(c10::ValueError,
@@ -219,22 +186,22 @@ TEST(QuantizedModel, ErrorsOfQuantizersPassThroughTorchScript) {
 }
 
 TEST(QuantizedModel, WrongInputs) {
-  QuantizedModel model = quantized(Net(), random_data({16, 4}, 1));
+  QuantizedModel model = quantized(TwoLayers(), random_data({16, 4}, 1));
   EXPECT_ERROR(c10::TypeError, "cannot be called with 2 inputs (Tensor, int)",
                model(torch::ones({1, 4}), int64_t{2}));
   EXPECT_ERROR(c10::Error, "mat1 and mat2 shapes cannot be multiplied", model(torch::ones({1, 5})));
 }
 
 TEST(QuantizedModel, EmptyBatch) {
-  QuantizedModel model = quantized(Net(), random_data({16, 4}, 1));
+  QuantizedModel model = quantized(TwoLayers(), random_data({16, 4}, 1));
   EXPECT_EQ(model(torch::empty({0, 4})).sizes(), (std::vector<int64_t>{0, 3}));
   QuantizedModel per_token =
-      ff::autoquantize(Net(), random_data({16, 4}, 1), ff::presets::w8a8_per_token());
+      ff::autoquantize(TwoLayers(), random_data({16, 4}, 1), ff::presets::w8a8_per_token());
   EXPECT_EQ(per_token(torch::empty({0, 4})).sizes(), (std::vector<int64_t>{0, 3}));
 }
 
 TEST(QuantizedModel, TwoModelsInTwoThreadsAndOneInTwo) {
-  Net a, b;
+  TwoLayers a, b;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel of_a = quantized(a, x), of_b = quantized(b, x);
   of_a->eval();
@@ -242,8 +209,8 @@ TEST(QuantizedModel, TwoModelsInTwoThreadsAndOneInTwo) {
   torch::Tensor expected_a, expected_b;
   {
     const torch::NoGradGuard no_grad;
-    expected_a = explicit_net(of_a, a, x);
-    expected_b = explicit_net(of_b, b, x);
+    expected_a = two_layers_on_grids(of_a, a, x);
+    expected_b = two_layers_on_grids(of_b, b, x);
   }
   std::atomic<int> wrong = 0;
   const auto work = [&](QuantizedModel model, const torch::Tensor& expected) {
@@ -262,17 +229,17 @@ TEST(QuantizedModel, TwoModelsInTwoThreadsAndOneInTwo) {
 }
 
 TEST(QuantizedModel, InferenceModeGivesTheSame) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = quantized(net, x);
-  const torch::Tensor expected = explicit_net(model, net, x);
+  const torch::Tensor expected = two_layers_on_grids(model, net, x);
   const c10::InferenceMode inference;
   EXPECT_TRUE(same(model(x), expected));
   EXPECT_TRUE(same(model(x), expected));
 }
 
 TEST(QuantizedModel, CloneIsIndependent) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = quantized(net, x);
   model->eval();
@@ -294,7 +261,7 @@ TEST(QuantizedModel, CloneIsIndependent) {
 }
 
 TEST(QuantizedModel, AQuantizerInTwoPlacesIsOneInACloneToo) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = quantized(net, x);
   ff::nn::LinearQuantizer one(8);
@@ -311,7 +278,7 @@ TEST(QuantizedModel, AQuantizerInTwoPlacesIsOneInACloneToo) {
 }
 
 TEST(QuantizedModel, TrainAndEvalReachTheFloatModel) {
-  Net net;
+  TwoLayers net;
   QuantizedModel model = quantized(net, random_data({16, 4}, 1));
   model->eval();
   EXPECT_FALSE(net->fc1->is_training());
@@ -320,79 +287,13 @@ TEST(QuantizedModel, TrainAndEvalReachTheFloatModel) {
 }
 
 TEST(QuantizedModel, InAnotherType) {
-  Net net;
+  TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1);
   QuantizedModel model = quantized(net, x);
   model->to(torch::kDouble);
   EXPECT_EQ(net->fc1->weight.dtype(), torch::kDouble);
   const torch::Tensor wide = x.to(torch::kDouble);
-  EXPECT_TRUE(same(model(wide), explicit_net(model, net, wide)));
-}
-
-TEST(QuantizedModel, FindsAndFillsPlacesByQuery) {
-  Net net;
-  QuantizedModel model = ff::autoquantize(net, random_data({16, 4}, 1), ff::QuantizationConfig());
-  const auto count = [&](const char* query) { return ff::find_quantizers(model, query).size(); };
-  EXPECT_EQ(count("**"), 4);
-  EXPECT_EQ(count("**/[cls:addmm]/weight"), 2);
-  EXPECT_EQ(count("**/[cls:aten::addmm]/weight"), 2);
-  EXPECT_EQ(count("**/[cls:Linear]/**"), 3) << "of the modules: two weights, and the relu in one";
-  EXPECT_EQ(count("fc1/[cls:relu]/output"), 1);
-  EXPECT_EQ(count("**/[qtag:parameter/weight]"), 2);
-  EXPECT_EQ(count("**/[qtag:activation]"), 2);
-  EXPECT_EQ(count("inputs/0/output"), 1);
-}
-
-TEST(QuantizedModel, LaterRulesWin) {
-  Net net;
-  const torch::Tensor x = random_data({16, 4}, 1);
-  ff::QuantizationConfig config = ff::presets::w8a8();
-  config.add_rule<ff::nn::LinearQuantizer>("fc2/**/weight", ff::nn::LinearQuantizerOptions(4));
-  config.leave_float("inputs/**");
-  QuantizedModel model = ff::autoquantize(net, x, config);
-  ff::calibrate(model, x);
-  EXPECT_EQ(linear_quantizer(model, "fc2.addmm.weight").options.num_bits(), 4);
-  EXPECT_EQ(linear_quantizer(model, "fc1.addmm.weight").options.num_bits(), 8);
-  const torch::Tensor h = torch::relu(
-      F::linear(x, on_grid(model, "fc1.addmm.weight", net->fc1->weight), net->fc1->bias));
-  EXPECT_TRUE(same(
-      model(x), F::linear(on_grid(model, "fc1.relu.output", h),
-                          on_grid(model, "fc2.addmm.weight", net->fc2->weight), net->fc2->bias)));
-}
-
-TEST(QuantizedModel, ARuleForWhatCannotBeQuantized) {
-  const FloatModel net(
-      [](const torch::Tensor& in) { return torch::softmax(torch::mm(in, in.t()), -1); });
-  ff::QuantizationConfig config;
-  config.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]/output",
-                                           ff::nn::LinearQuantizerOptions(8));
-  EXPECT_ERROR(
-      c10::ValueError,
-      "QuantizedModel: the rule '**/[cls:softmax]/output' matches 'softmax.output', where nothing "
-      "can be quantized: returned by the model, stays float",
-      ff::autoquantize(net, random_data({4, 4}, 1), config));
-  ff::QuantizationConfig whole;
-  whole.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]", ff::nn::LinearQuantizerOptions(8));
-  EXPECT_ERROR(c10::ValueError, "matches 'softmax', where nothing can be quantized",
-               ff::autoquantize(net, random_data({4, 4}, 1), whole));
-}
-
-TEST(QuantizedModel, WeightsByPath) {
-  Net net;
-  const QuantizedModel model = ff::autoquantize(net, random_data({16, 4}, 1));
-  EXPECT_EQ(model->weight_places(), (Names{"fc1.addmm.weight", "fc2.addmm.weight"}));
-  EXPECT_TRUE(same(model->weight("fc1.addmm.weight"), net->fc1->weight));
-  EXPECT_FALSE(model->weight("fc1.relu.output").defined());
-}
-
-TEST(QuantizedModel, EstimatorsByPath) {
-  QuantizedModel model = ff::autoquantize(Net(), random_data({16, 4}, 1));
-  EXPECT_EQ(model->estimator("fc1.addmm.weight")->name(), "narrow_minmax");
-  EXPECT_EQ(model->estimator("none"), nullptr);
-  EXPECT_ERROR(c10::ValueError,
-               "QuantizedModel: the estimator for 'x' is null; give one like "
-               "ff::range_setting::mse_grid().",
-               model->set_estimator("x", nullptr));
+  EXPECT_TRUE(same(model(wide), two_layers_on_grids(model, net, wide)));
 }
 
 #ifdef __linux__
@@ -409,7 +310,7 @@ TEST(QuantizedModel, ManyForwardsDoNotNeedMoreMemory) {
   GTEST_SKIP() << "a sanitizer keeps freed memory";
 #endif
   const torch::Tensor x = random_data({256, 4}, 1);
-  QuantizedModel model = quantized(Net(), x);
+  QuantizedModel model = quantized(TwoLayers(), x);
   model->eval();
   const torch::NoGradGuard no_grad;
   for (int i = 0; i < 100; ++i)
