@@ -4,56 +4,21 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <numeric>
-#include <unordered_set>
 
+#include "model/call_description.h"
 #include "model/model_run.h"
+#include "model/written_memory.h"
 
 namespace ff::model {
 namespace {
 
-// For a result that is its operand or a part of it, with the axes in another order: the operand's
-// axis for each.
-std::vector<int64_t> axes_of(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
-  if (!arguments[0].isTensor())
-    return {};
-  const int64_t dims = arguments[0].toTensor().dim();
-  std::vector<int64_t> axes(static_cast<size_t>(dims));
-  std::iota(axes.begin(), axes.end(), 0);
-  const auto wrapped = [&](const c10::IValue& axis) {
-    return static_cast<size_t>(axis.toInt() < 0 ? axis.toInt() + dims : axis.toInt());
-  };
-  static const std::unordered_set<std::string> kKeep = {"chunk", "narrow", "slice", "split"};
-  if (kKeep.count(info.site) != 0)
-    return axes;
-  if (info.site == "t") {
-    std::reverse(axes.begin(), axes.end());
-  } else if (info.site == "transpose" && arguments[1].isInt()) {
-    std::swap(axes[wrapped(arguments[1])], axes[wrapped(arguments[2])]);
-  } else if (info.site == "permute") {
-    axes.clear();
-    for (const int64_t axis : arguments[1].toIntVector())
-      axes.push_back(axis < 0 ? axis + dims : axis);
-  } else {
-    return {};
-  }
-  return axes;
-}
-
-bool is_scaled(const c10::FunctionSchema& schema, c10::ArrayRef<c10::IValue> arguments) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& name = schema.arguments()[i].name();
-    if ((name == "alpha" || name == "beta") && arguments[i].isScalar() &&
-        arguments[i].toScalar().toDouble() != 1)
-      return true;
-  }
-  return false;
-}
-
 class Recorder final : public ModelRun {
  public:
   Recorder(Recording& recording, ParameterIds& parameters)
-      : ModelRun(recording.graph, parameters), recording_(recording), parameters_(parameters) {}
+      : ModelRun(recording.graph, parameters),
+        recording_(recording),
+        parameters_(parameters),
+        memory_(recording.graph) {}
 
   // Of one example.
   void finish(const std::vector<at::Tensor>& returned) {
@@ -135,23 +100,15 @@ class Recorder final : public ModelRun {
       index = graph.occurrences(meeting.key)[meeting.occurrence];
     }
     add_operands(index, meeting);
-    note_reads(meeting);
-    note_write(meeting);
-    const std::vector<c10::Storage> memory = memory_of_operands(meeting);
+    memory_.note_call(meeting);
     const c10::ArrayRef<c10::IValue> results = call(meeting);
-    note_views(index, meeting, memory, results);
+    memory_.note_results(index, meeting, results);
     if (is_new)
       add_results(index, results);
     define_results(meeting, results, graph.calls()[index].results);
   }
 
  private:
-  struct Memory {
-    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // keeps the address from being reused
-    std::vector<size_t> views;                          // calls that gave one
-    std::unordered_set<ValueId> values;                 // in it, those that somebody read
-  };
-
   // True if an operand is an input or made of one.
   bool reads_data(const Meeting& meeting) {
     const auto is_data = [&](const at::Tensor& tensor) {
@@ -169,79 +126,6 @@ class Recorder final : public ModelRun {
       }
     }
     return false;
-  }
-
-  static Call describe(const Meeting& meeting) {
-    Call call{&meeting.info, meeting.info.kind, {}, {}, {}};
-    const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
-    if (meeting.info.kind == OperatorKind::kStructural)
-      call.axes = axes_of(meeting.info, arguments);
-    if (meeting.info.kind == OperatorKind::kNorm) {
-      // input, weight, bias, running_mean, running_var, training, momentum, eps
-      constexpr size_t kTraining = 5, kEpsilon = 7;
-      call.training = arguments[kTraining].toBool() || !arguments[3].isTensor() ||
-                      !arguments[3].toTensor().defined();
-      call.epsilon = arguments[kEpsilon].toDouble();
-    }
-    call.is_scaled = is_scaled(meeting.op.schema(), arguments);
-    return call;
-  }
-
-  Memory& memory_of(const at::Tensor& tensor) {
-    const c10::Storage& storage = tensor.storage();
-    return memory_
-        .try_emplace(storage.unsafeGetStorageImpl(), Memory{storage.getWeakStorageImpl(), {}, {}})
-        .first->second;
-  }
-
-  void note_reads(const Meeting& meeting) {
-    for (const MetOperand& operand : meeting.operands) {
-      const at::Tensor tensor = meeting.tensor(operand.argument, operand.element);
-      if (operand.value >= 0 && tensor.has_storage())
-        memory_of(tensor).values.insert(operand.value);
-    }
-  }
-
-  // Views of memory that is written to: what is written in one must be seen in the others.
-  void note_write(const Meeting& meeting) {
-    for (const size_t argument : meeting.info.written) {
-      const c10::IValue& target = meeting.arguments()[argument];
-      if (!target.isTensor() || !target.toTensor().has_storage())
-        continue;
-      const Memory& memory = memory_of(target.toTensor());
-      for (const size_t view : memory.views)
-        recording_.graph.call(view).is_view_of_written = true;
-      for (const ValueId value : memory.values)
-        recording_.graph.value(value).is_written_later = true;
-    }
-  }
-
-  static std::vector<c10::Storage> memory_of_operands(const Meeting& meeting) {
-    std::vector<c10::Storage> memory;
-    for (const MetOperand& operand : meeting.operands) {
-      const at::Tensor tensor = meeting.tensor(operand.argument, operand.element);
-      if (tensor.has_storage())
-        memory.push_back(tensor.storage());
-    }
-    return memory;
-  }
-
-  void note_views(size_t index, const Meeting& meeting, const std::vector<c10::Storage>& memory,
-                  c10::ArrayRef<c10::IValue> results) {
-    if (!meeting.info.written.empty())
-      return;
-    // A copy here may be a view of the operand on its grid, which lies otherwise in memory.
-    const bool may_be_view = meeting.info.site == "reshape" || meeting.info.site == "flatten";
-    visit_results(results, [&](const at::Tensor& tensor) {
-      if (!tensor.defined() || !tensor.has_storage())
-        return;
-      const c10::Storage& storage = tensor.storage();
-      if (!may_be_view &&
-          std::none_of(memory.begin(), memory.end(),
-                       [&](const c10::Storage& other) { return other.is_alias_of(storage); }))
-        return;
-      memory_of(tensor).views.push_back(index);
-    });
   }
 
   void add_operands(size_t index, const Meeting& meeting) {
@@ -283,7 +167,7 @@ class Recorder final : public ModelRun {
 
   Recording& recording_;
   ParameterIds& parameters_;
-  std::unordered_map<const c10::StorageImpl*, Memory> memory_;
+  WrittenMemory memory_;
   std::unordered_map<ValueId, size_t> readers_;
 };
 
