@@ -25,19 +25,20 @@ void Binding::replace(size_t place, nn::Quantizer quantizer) {
 }
 
 std::shared_ptr<const ModelTensors> Binding::tensors(const FloatModel& model) {
-  const auto tensors = model_tensors(model, program_->recording);
+  const std::vector<ModelValue> values = model_values(model, program_->recording);
   const std::scoped_lock lock(mutex_);
-  const bool is_known =
-      tensors_ != nullptr && std::all_of(tensors.begin(), tensors.end(), [&](const auto& tensor) {
-        return (*tensors_)[tensor.first].is_same(tensor.second);
-      });
+  const bool is_known = tensors_ != nullptr &&
+                        std::all_of(values.begin(), values.end(), [&](const ModelValue& known) {
+                          return (*tensors_)[known.value].is_same(known.tensor);
+                        });
   if (is_known)
     return tensors_;
   auto now = std::make_shared<ModelTensors>();
   now->by_value.resize(program_->recording.graph.values().size());
-  for (const auto& [value, tensor] : tensors) {
-    now->by_value[static_cast<size_t>(value)] = tensor;
-    now->ids.emplace(tensor.unsafeGetTensorImpl(), value);
+  for (const ModelValue& known : values) {
+    now->by_value[static_cast<size_t>(known.value)] = known.tensor;
+    (known.is_captured ? now->captured : now->ids)
+        .emplace(known.tensor.unsafeGetTensorImpl(), known.value);
   }
   tensors_ = std::move(now);
   return tensors_;

@@ -29,8 +29,10 @@ struct QuantizedWeight {
 
 /// The model's own tensors as they are in one run.
 struct ModelTensors {
-  /// Their values.
+  /// Values of parameters and buffers.
   ParameterIds ids;
+  /// Values of captured tensors.
+  ParameterIds captured;
   /// By value; undefined for values that are no parameters.
   std::vector<at::Tensor> by_value;
 

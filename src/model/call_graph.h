@@ -20,6 +20,9 @@ using ValueId = int32_t;
 
 /// A tensor that is the same for every input: made by the forward, or kept by the model.
 inline constexpr ValueId kConstant = -1;
+/// A tensor that is made of the inputs and holds no floating-point numbers, or has no axes: the
+/// operators that read only such tensors are no calls of the graph until they give numbers again.
+inline constexpr ValueId kData = -3;
 /// A result of a call that no example showed.
 inline constexpr ValueId kUnseen = -2;
 

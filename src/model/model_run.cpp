@@ -27,8 +27,8 @@ std::vector<at::Tensor> tensors_in(const std::vector<c10::IValue>& values) {
 
 void ModelRun::define_inputs(const std::vector<at::Tensor>& inputs) {
   for (size_t i = 0; i < inputs.size() && i < graph_.inputs().size(); ++i) {
-    if (is_value(inputs[i]) && tracker_.find(inputs[i]) == nullptr)
-      tracker_.define(inputs[i], graph_.inputs()[i]);
+    if (inputs[i].defined() && tracker_.find(inputs[i]) == nullptr)
+      tracker_.define(inputs[i], is_value(inputs[i]) ? graph_.inputs()[i] : kData);
   }
 }
 
@@ -38,17 +38,61 @@ size_t ModelRun::count(int key) {
   return counts_[static_cast<size_t>(key)]++;
 }
 
+bool ModelRun::is_data(const at::Tensor& tensor) const {
+  return tensor.defined() && tracker_.was_defined_as_data(tensor);
+}
+
+// True if an operand is an input or made of one.
+bool ModelRun::reads_values(const Meeting& meeting) const {
+  const auto is_one = [&](const at::Tensor& tensor) {
+    if (!is_value(tensor))
+      return false;
+    const ValueId value = tracker_.identify(tensor).value;
+    return value >= 0 && !graph_.is_of_parameters(value);
+  };
+  for (const size_t operand : meeting.info.operands) {
+    const c10::IValue& argument = meeting.arguments()[operand];
+    if (argument.isTensor() && is_one(argument.toTensor()))
+      return true;
+    if (argument.isTensorList()) {
+      const std::vector<at::Tensor> tensors = argument.toTensorVector();
+      if (std::any_of(tensors.begin(), tensors.end(), is_one))
+        return true;
+    }
+  }
+  return false;
+}
+
+// A tensor in the place of a weight that nobody made in this run is kept by the model. A product of
+// matrices has no such place: there it is a weight if it stands beside data, and a state if it
+// stands beside a parameter.
+ValueId ModelRun::value_of_foreign(const Meeting& meeting, size_t argument,
+                                   const at::Tensor& tensor) {
+  const OperatorInfo& info = meeting.info;
+  const bool may_be_weight =
+      contains(info.weights, argument) ||
+      (info.kind == OperatorKind::kProduct && info.weights.empty() && tensor.dim() == 2 &&
+       contains(info.operands, argument) && reads_values(meeting)) ||
+      (info.kind == OperatorKind::kNorm && argument > 0) || (info.site == "t" && tensor.dim() == 2);
+  const ValueId value = may_be_weight ? on_captured(tensor) : kConstant;
+  if (value >= 0)
+    tracker_.define(tensor, value);
+  return value;
+}
+
 void ModelRun::add_operand(Meeting& meeting, size_t argument, int element,
                            const at::Tensor& tensor) {
-  if (!is_value(tensor))
+  if (!is_value(tensor)) {
+    meeting.reads_data = meeting.reads_data || is_data(tensor);
     return;
+  }
   const Tracker::Identity identity = tracker_.identify(tensor);
   ValueId value = identity.value;
   if (identity.is_changed) {
     value = on_changed(identity.value, identity.written);
     tracker_.define(tensor, value);
   } else if (identity.is_foreign) {
-    value = on_foreign(meeting, argument, tensor);
+    value = value_of_foreign(meeting, argument, tensor);
   }
   meeting.operands.push_back({argument, element, value, tensor.unsafeGetTensorImpl()});
 }
@@ -80,9 +124,12 @@ c10::ArrayRef<c10::IValue> ModelRun::call(Meeting& meeting) const {
 void ModelRun::define_all(const Meeting& meeting, c10::ArrayRef<c10::IValue> results,
                           ValueId value) {
   const bool writes = !meeting.info.written.empty() && value != kConstant;
+  const bool is_data = value != kConstant || meeting.reads_data;
   visit_results(results, [&](const at::Tensor& tensor) {
     if (is_value(tensor))
       tracker_.define(tensor, value, writes);
+    else if (tensor.defined() && is_data)
+      tracker_.define(tensor, kData);
   });
 }
 
@@ -94,12 +141,21 @@ void ModelRun::define_results(const Meeting& meeting, c10::ArrayRef<c10::IValue>
         meeting.operands.begin(), meeting.operands.end(),
         [&](const MetOperand& operand) { return operand.tensor == tensor.unsafeGetTensorImpl(); });
   };
+  // A shape or an order of parameters is none.
+  const bool is_data =
+      meeting.reads_data ||
+      std::any_of(meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& operand) {
+        return operand.value == kUnseen ||
+               (operand.value >= 0 && !graph_.is_of_parameters(operand.value));
+      });
   size_t index = 0;
   visit_results(results, [&](const at::Tensor& tensor) {
     const size_t result = index++;
     // An operand that is handed on as it is stays the value that it was.
     if (result < values.size() && is_value(tensor) && (writes || !is_operand(tensor)))
       tracker_.define(tensor, values[result], writes);
+    else if (tensor.defined() && !is_value(tensor) && is_data)
+      tracker_.define(tensor, kData);
   });
 }
 
@@ -118,6 +174,23 @@ void ModelRun::hand_on(Meeting& meeting) {
   }
 }
 
+// Of constants, or of what is made of the inputs and no value: numbers again, or not yet.
+void ModelRun::run_without_values(Meeting& meeting) {
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  const c10::ArrayRef<c10::IValue> results = call(meeting);
+  bool gives_values = false;
+  visit_results(results,
+                [&](const at::Tensor& tensor) { gives_values = gives_values || is_value(tensor); });
+  if (!meeting.reads_data || !gives_values) {
+    define_all(meeting, results, kConstant);
+    return;
+  }
+  meeting.key = number_of({meeting.info.site, {kData}});
+  if (meeting.key >= 0)
+    meeting.occurrence = count(meeting.key);
+  on_source(meeting, first);
+}
+
 void ModelRun::on_operator(const c10::OperatorHandle& op, torch::jit::Stack& stack) {
   const size_t arguments = op.schema().arguments().size();
   const OperatorInfo& info = operator_info(
@@ -127,7 +200,7 @@ void ModelRun::on_operator(const c10::OperatorHandle& op, torch::jit::Stack& sta
     return;
   }
   Meeting meeting{op, info, stack, {}};
-  if (hands_on(info, meeting.arguments())) {
+  if (hands_on(info, meeting.arguments()) && is_value(meeting.arguments()[0].toTensor())) {
     hand_on(meeting);
     return;
   }
@@ -139,7 +212,7 @@ void ModelRun::on_operator(const c10::OperatorHandle& op, torch::jit::Stack& sta
     has_value = has_value || operand.value != kConstant;
   }
   if (!has_value) {
-    define_all(meeting, call(meeting), kConstant);
+    run_without_values(meeting);
     return;
   }
   for (const MetOperand& operand : meeting.operands) {

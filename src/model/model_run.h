@@ -22,6 +22,8 @@ struct Meeting {
   int key = -1;
   /// Which of the calls with this key in this run it is.
   size_t occurrence = 0;
+  /// True if it reads something that is made of the inputs and is no value.
+  bool reads_data = false;
 
   /// The arguments, until the operator was called.
   c10::ArrayRef<c10::IValue> arguments() const {
@@ -54,9 +56,12 @@ class ModelRun : public OperatorMode {
   virtual int number_of(const CallKey& key) = 0;
   /// Runs a call that reads a value, and defines its results.
   virtual void on_call(Meeting& meeting) = 0;
-  /// Asked for a tensor of which nothing is known, an argument of the call or in a list that is
-  /// one, before it counts as a constant.
-  virtual ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) = 0;
+  /// Defines the results, on the stack from `first` on, of a call that has run: it read only what
+  /// is made of the inputs and is no value, and gave values.
+  virtual void on_source(Meeting& meeting, size_t first) = 0;
+  /// Asked for a tensor in the place of a weight of which nothing is known, before it counts as a
+  /// constant.
+  virtual ValueId on_captured(const at::Tensor& tensor) = 0;
   /// The value of a tensor that was written to through another one.
   virtual ValueId on_changed(ValueId before, ValueId written) = 0;
 
@@ -76,9 +81,13 @@ class ModelRun : public OperatorMode {
   }
 
  private:
+  ValueId value_of_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor);
+  bool reads_values(const Meeting& meeting) const;
+  bool is_data(const at::Tensor& tensor) const;
   void add_operand(Meeting& meeting, size_t argument, int element, const at::Tensor& tensor);
   void meet(Meeting& meeting);
   void hand_on(Meeting& meeting);
+  void run_without_values(Meeting& meeting);
 
   const CallGraph& graph_;
   Tracker tracker_;

@@ -14,10 +14,10 @@ namespace {
 
 class Recorder final : public ModelRun {
  public:
-  Recorder(Recording& recording, ParameterIds& parameters)
+  Recorder(Recording& recording, const ParameterIds& parameters, ParameterIds& captured)
       : ModelRun(recording.graph, parameters),
         recording_(recording),
-        parameters_(parameters),
+        captured_(captured),
         memory_(recording.graph) {}
 
   // Of one example.
@@ -40,25 +40,15 @@ class Recorder final : public ModelRun {
     return recording_.graph.add_key(key);
   }
 
-  // A tensor in the place of a weight that nobody made in this run is kept by the model. A product
-  // of matrices has no such place: there it is a weight if it stands beside data, and a state if it
-  // stands beside a parameter.
-  ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) override {
-    const OperatorInfo& info = meeting.info;
-    const bool may_be_weight =
-        contains(info.weights, argument) ||
-        (info.kind == OperatorKind::kProduct && info.weights.empty() && tensor.dim() == 2 &&
-         contains(info.operands, argument) && reads_data(meeting)) ||
-        (info.kind == OperatorKind::kNorm && argument > 0) ||
-        (info.site == "t" && tensor.dim() == 2);
-    if (!may_be_weight)
-      return kConstant;
+  ValueId on_captured(const at::Tensor& tensor) override {
+    const auto [known, is_new] = captured_.try_emplace(tensor.unsafeGetTensorImpl(), kConstant);
+    if (!is_new)
+      return known->second;
     const std::string name = "captured_" + std::to_string(recording_.captured.size());
-    const ValueId value = recording_.graph.add_parameter(name, tensor.sizes().vec());
-    recording_.parameters.emplace(name, value);
+    known->second = recording_.graph.add_parameter(name, tensor.sizes().vec());
+    recording_.parameters.emplace(name, known->second);
     recording_.captured.emplace_back(name, tensor);
-    parameters_.emplace(tensor.unsafeGetTensorImpl(), value);
-    return value;
+    return known->second;
   }
 
   ValueId on_changed(ValueId before, ValueId written) override {
@@ -90,6 +80,19 @@ class Recorder final : public ModelRun {
     return graph.calls()[graph.occurrences(key)[occurrence]].results[0];
   }
 
+  void on_source(Meeting& meeting, size_t first) override {
+    CallGraph& graph = recording_.graph;
+    const bool is_new = meeting.occurrence >= graph.occurrences(meeting.key).size();
+    const size_t index =
+        is_new ? graph.add_call(meeting.key, Call{&meeting.info, OperatorKind::kFloat, {}, {}})
+               : graph.occurrences(meeting.key)[meeting.occurrence];
+    const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
+                                             meeting.stack.size() - first);
+    if (is_new)
+      add_results(index, meeting, results);
+    define_results(meeting, results, graph.calls()[index].results);
+  }
+
   void on_call(Meeting& meeting) override {
     CallGraph& graph = recording_.graph;
     const bool is_new = meeting.occurrence >= graph.occurrences(meeting.key).size();
@@ -104,30 +107,11 @@ class Recorder final : public ModelRun {
     const c10::ArrayRef<c10::IValue> results = call(meeting);
     memory_.note_results(index, meeting, results);
     if (is_new)
-      add_results(index, results);
+      add_results(index, meeting, results);
     define_results(meeting, results, graph.calls()[index].results);
   }
 
  private:
-  // True if an operand is an input or made of one.
-  bool reads_data(const Meeting& meeting) {
-    const auto is_data = [&](const at::Tensor& tensor) {
-      return is_value(tensor) && tracker().identify(tensor).value >= 0 &&
-             !recording_.graph.is_of_parameters(tracker().identify(tensor).value);
-    };
-    for (const size_t operand : meeting.info.operands) {
-      const c10::IValue& argument = meeting.arguments()[operand];
-      if (argument.isTensor() && is_data(argument.toTensor()))
-        return true;
-      if (argument.isTensorList()) {
-        const std::vector<at::Tensor> tensors = argument.toTensorVector();
-        if (std::any_of(tensors.begin(), tensors.end(), is_data))
-          return true;
-      }
-    }
-    return false;
-  }
-
   void add_operands(size_t index, const Meeting& meeting) {
     CallGraph& graph = recording_.graph;
     for (const MetOperand& met : meeting.operands) {
@@ -144,7 +128,7 @@ class Recorder final : public ModelRun {
     }
   }
 
-  void add_results(size_t index, c10::ArrayRef<c10::IValue> results) {
+  void add_results(size_t index, const Meeting& meeting, c10::ArrayRef<c10::IValue> results) {
     CallGraph& graph = recording_.graph;
     const bool is_of_parameters =
         std::all_of(graph.calls()[index].operands.begin(), graph.calls()[index].operands.end(),
@@ -160,13 +144,14 @@ class Recorder final : public ModelRun {
                            ? graph.add_result(index, values.size(), tensor.sizes().vec())
                            : kConstant);
       if (values.back() >= 0)
-        graph.value(values.back()).is_of_parameters = is_of_parameters && !is_lookup;
+        graph.value(values.back()).is_of_parameters =
+            is_of_parameters && !is_lookup && !meeting.reads_data;
       graph.call(index).results = std::move(values);
     });
   }
 
   Recording& recording_;
-  ParameterIds& parameters_;
+  ParameterIds& captured_;
   WrittenMemory memory_;
   std::unordered_map<ValueId, size_t> readers_;
 };
@@ -208,10 +193,11 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   }
   for (const Inputs& inputs : examples) {
     const at::NoGradGuard no_grad;
-    ParameterIds parameters;
-    for (const auto& [value, tensor] : model_tensors(model, recording))
-      parameters.emplace(tensor.unsafeGetTensorImpl(), value);
-    Recorder recorder(recording, parameters);
+    ParameterIds parameters, captured;
+    for (const ModelValue& known : model_values(model, recording))
+      (known.is_captured ? captured : parameters)
+          .emplace(known.tensor.unsafeGetTensorImpl(), known.value);
+    Recorder recorder(recording, parameters, captured);
     recorder.define_inputs(tensors_in(inputs));
     c10::IValue result;
     {
@@ -227,19 +213,18 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
   return recording;
 }
 
-std::vector<std::pair<ValueId, at::Tensor>> model_tensors(const FloatModel& model,
-                                                          const Recording& recording) {
-  std::vector<std::pair<ValueId, at::Tensor>> tensors;
-  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+std::vector<ModelValue> model_values(const FloatModel& model, const Recording& recording) {
+  std::vector<ModelValue> values;
+  const auto add = [&](const std::string& name, const at::Tensor& tensor, bool is_captured) {
     const auto found = recording.parameters.find(name);
     if (found != recording.parameters.end())
-      tensors.emplace_back(found->second, tensor);
+      values.push_back({found->second, tensor, is_captured});
   };
   for (const detail::ModelTensor& tensor : model.source().tensors())
-    add(tensor.name, tensor.tensor);
+    add(tensor.name, tensor.tensor, false);
   for (const auto& [name, tensor] : recording.captured)
-    add(name, tensor);
-  return tensors;
+    add(name, tensor, true);
+  return values;
 }
 
 }  // namespace ff::model

@@ -27,8 +27,17 @@ struct Recording {
 /// operator of the model read an input or a parameter.
 Recording record(const FloatModel& model, const std::vector<Inputs>& examples);
 
-/// The tensors of a model by their object, for a run.
-std::vector<std::pair<ValueId, at::Tensor>> model_tensors(const FloatModel& model,
-                                                          const Recording& recording);
+/// A tensor of the model and the value that it is.
+struct ModelValue {
+  /// The value.
+  ValueId value;
+  /// The tensor that it is now.
+  at::Tensor tensor;
+  /// True for those of Recording::captured, which are values from their first use as a weight on.
+  bool is_captured;
+};
+
+/// Returns parameters, buffers and captured tensors as they are now.
+std::vector<ModelValue> model_values(const FloatModel& model, const Recording& recording);
 
 }  // namespace ff::model

@@ -78,8 +78,9 @@ void Runner::rethrow_own_error() const {
     std::rethrow_exception(own_error_);
 }
 
-ValueId Runner::on_foreign(const Meeting&, size_t, const at::Tensor&) {
-  return kConstant;
+ValueId Runner::on_captured(const at::Tensor& tensor) {
+  const auto known = tensors_->captured.find(tensor.unsafeGetTensorImpl());
+  return known == tensors_->captured.end() ? kConstant : known->second;
 }
 
 ValueId Runner::on_changed(ValueId before, ValueId written) {
@@ -205,8 +206,13 @@ void Runner::run_in_place(Meeting& meeting, size_t index) {
   const bool keeps_graph = at::GradMode::is_enabled() &&
                            (std::any_of(plan.reads.begin(), plan.reads.end(), is_on_grid) ||
                             std::any_of(plan.results.begin(), plan.results.end(), is_on_grid));
-  if (keeps_graph)
-    meeting.argument(written) = target.clone();
+  if (keeps_graph) {
+    for (size_t argument = 0; argument < meeting.info.arguments; ++argument) {
+      c10::IValue& value = meeting.argument(argument);  // x.mul_(x) has it twice
+      if (value.isTensor() && value.toTensor().is_same(target))
+        value = target.clone();
+    }
+  }
   put_operands_on_grids(meeting, index);
   at::Tensor value = call(meeting)[0].toTensor();
   if (!plan.results.empty())
@@ -243,7 +249,7 @@ bool Runner::run_folded_norm(Meeting& meeting, size_t index) {
   return true;
 }
 
-void Runner::run_unseen(Meeting& meeting) {
+void Runner::note_unseen(const Meeting& meeting) {
   const std::string call = meeting.info.name;
   try {
     TORCH_CHECK_VALUE(!model_.strict_, "QuantizedModel: no example showed this call of ", call,
@@ -257,16 +263,31 @@ void Runner::run_unseen(Meeting& meeting) {
     TORCH_WARN("QuantizedModel: a call of ", call,
                " was not in any example and runs in float, as others may; coverage() counts them. "
                "Give autoquantize an example that runs it.");
-  define_all(meeting, this->call(meeting), kUnseen);
+}
+
+void Runner::on_source(Meeting& meeting, size_t first) {
+  const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
+                                           meeting.stack.size() - first);
+  if (meeting.key < 0) {
+    note_unseen(meeting);
+    define_all(meeting, results, kUnseen);
+    return;
+  }
+  const CallGraph& graph = program_.recording.graph;
+  const size_t index = graph.call_of(meeting.key, meeting.occurrence);
+  put_results_on_grids(meeting, index, first);
+  define_results(meeting, results, graph.calls()[index].results);
 }
 
 void Runner::on_call(Meeting& meeting) {
   if (meeting.key < 0) {
     // Examples run in eval mode, where a dropout does nothing: its result is what it reads.
-    if (meeting.info.site == "dropout")
+    if (meeting.info.site == "dropout") {
       define_all(meeting, call(meeting), meeting.operands[0].value);
-    else
-      run_unseen(meeting);
+    } else {
+      note_unseen(meeting);
+      define_all(meeting, call(meeting), kUnseen);
+    }
     return;
   }
   const CallGraph& graph = program_.recording.graph;

@@ -26,11 +26,12 @@ class Runner final : public ModelRun {
     return program_.recording.graph.find_key(key);
   }
   void on_call(Meeting& meeting) override;
-  ValueId on_foreign(const Meeting& meeting, size_t argument, const at::Tensor& tensor) override;
+  void on_source(Meeting& meeting, size_t first) override;
+  ValueId on_captured(const at::Tensor& tensor) override;
   ValueId on_changed(ValueId before, ValueId written) override;
 
  private:
-  void run_unseen(Meeting& meeting);
+  void note_unseen(const Meeting& meeting);
   bool run_folded_norm(Meeting& meeting, size_t index);
   bool is_on(size_t place) const;
   void run_in_place(Meeting& meeting, size_t index);

@@ -3,6 +3,8 @@
 #include <c10/core/StorageImpl.h>
 #include <c10/core/TensorImpl.h>
 
+#include <algorithm>
+
 namespace ff::model {
 
 // Tensors made in inference mode have no version: the writes that were defined are counted.
@@ -19,6 +21,14 @@ bool is_value(const at::Tensor& tensor) {
   return tensor.defined() && tensor.is_floating_point() && tensor.dim() > 0;
 }
 
+// Forgets tensors that are gone, so that a long run does not walk through its own past.
+void Tracker::sweep() {
+  std::erase_if(entries_, [](const auto& entry) { return entry.second.tensor.expired(); });
+  std::erase_if(written_, [](const auto& write) { return write.second.storage.expired(); });
+  constexpr size_t kLeast = 64;
+  sweep_at_ = std::max(kLeast, 2 * entries_.size());
+}
+
 Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool written) {
   if (written && tensor.has_storage()) {
     const c10::Storage& storage = tensor.storage();
@@ -29,6 +39,8 @@ Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool wr
     write.value = value;
     ++write.times;
   }
+  if (entries_.size() >= sweep_at_)
+    sweep();
   const c10::TensorImpl* key = tensor.unsafeGetTensorImpl();
   const auto [found, is_new] = entries_.try_emplace(
       key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr()),

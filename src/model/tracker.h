@@ -85,6 +85,10 @@ class Tracker {
   };
   /// Returns what a tensor is.
   Identity identify(const at::Tensor& tensor) const;
+  /// True if the tensor, which is no value, was defined as kData.
+  bool was_defined_as_data(const at::Tensor& tensor) const {
+    return entries_.count(tensor.unsafeGetTensorImpl()) != 0;
+  }
 
  private:
   // Memory that was written to.
@@ -95,9 +99,11 @@ class Tracker {
   };
 
   uint32_t version_of(const at::Tensor& tensor) const;
+  void sweep();
 
   const ParameterIds& parameters_;
   std::unordered_map<const c10::TensorImpl*, Entry> entries_;
+  size_t sweep_at_ = 64;
   std::unordered_map<const c10::StorageImpl*, Write> written_;
 };
 

@@ -17,6 +17,7 @@ namespace {
 
 using ff::FloatModel;
 using ff::QuantizedModel;
+using ff::test::linear_quantizer;
 using ff::test::Names;
 using ff::test::on_grid;
 using ff::test::quantized;
@@ -114,6 +115,21 @@ void expect_float_gradient(const std::function<torch::Tensor(const torch::Tensor
 // What a quantizer keeps for its backward must not change.
 TEST(MixedReaders, AValueThatIsWrittenToLaterHasItsGradient) {
   expect_float_gradient(written_later);
+}
+
+// A node that keeps what is written later keeps itself: it holds the weight's node for good then.
+TEST(MixedReaders, AValueThatIsMultipliedByItselfInPlaceLeavesNothingBehind) {
+  const torch::Tensor weight = random_data({4, 2}, 1).requires_grad_();
+  const auto net = [=](const torch::Tensor& in) {
+    torch::Tensor y = torch::max_pool1d(in, 2);
+    y.mul_(y);  // without gradients in float
+    return y.matmul(weight);
+  };
+  const torch::Tensor x = random_data({2, 2, 8}, 2);
+  QuantizedModel model = quantized(FloatModel(net), x.clone());
+  const torch::Tensor scale = linear_quantizer(model, "inputs.0.output").scale;
+  model(x.clone()).sum().backward();
+  EXPECT_EQ(torch::autograd::impl::try_get_grad_accumulator(scale), nullptr);
 }
 
 size_t nodes_of(const torch::Tensor& output) {
