@@ -12,6 +12,7 @@
 #include "fastforward/range_setting/estimate_ranges.h"
 #include "fastforward/range_setting/min_max.h"
 #include "model/eval_scope.h"
+#include "model/state_scope.h"
 
 namespace ff {
 namespace {
@@ -33,6 +34,7 @@ class Calibration {
     {
       const at::NoGradGuard no_grad;
       const EvalScope eval(*model_);
+      const StateScope state(model_->float_model());
       // Whatever the estimators do, the operators run in float.
       std::unique_ptr<DisableQuantization> off;
       if (!options_.quantize_while_estimating)

@@ -30,6 +30,23 @@ struct TensorList {
   }
 };
 
+// Puts a tensor back to the values that it has now, if it was written to since.
+std::function<void()> keep_values(const at::Tensor& tensor) {
+  const at::NoGradGuard no_grad;
+  return [tensor, values = tensor.clone()]() mutable {
+    const at::NoGradGuard no_grad;
+    if (!at::equal(tensor, values))
+      tensor.copy_(values);
+  };
+}
+
+std::function<void()> in_order(std::vector<std::function<void()>> all) {
+  return [all = std::move(all)] {
+    for (const auto& one : all)
+      one();
+  };
+}
+
 // The interpreter runs operator by operator: nothing is fused or optimized away.
 class ScriptSource final : public ModelSource {
  public:
@@ -37,7 +54,12 @@ class ScriptSource final : public ModelSource {
 
   c10::IValue forward(const Inputs& inputs) override {
     const torch::jit::GraphOptimizerEnabledGuard plain(false);
-    return module_.forward(inputs);
+    // What the model forks runs here, in this thread, where it is seen and in the same order always.
+    const auto run_here = [](const std::function<void()>& task) { task(); };
+    const c10::intrusive_ptr<c10::ivalue::Future> result =
+        module_.get_method("forward").run_async(inputs, {}, run_here);
+    result->wait();
+    return result->value();
   }
   std::vector<ModelTensor> tensors() const override {
     TensorList tensors;
@@ -55,6 +77,21 @@ class ScriptSource final : public ModelSource {
       begin = end + 1;
     }
     return {class_of(module), nullptr};
+  }
+  std::function<void()> keep_state() const override {
+    std::vector<std::function<void()>> all;
+    for (const torch::jit::Module& part : module_.modules()) {
+      for (size_t slot = 0; slot < part.type()->numAttributes(); ++slot) {
+        const c10::IValue value = part._ivalue()->getSlot(slot);
+        if (part.type()->is_parameter(slot) || value.isObject())
+          continue;
+        const c10::IValue kept = value.isTensor() ? value : value.deepcopy();
+        all.push_back([object = part._ivalue(), slot, kept] { object->setSlot(slot, kept); });
+        if (value.isTensor() && value.toTensor().defined())
+          all.push_back(keep_values(value.toTensor()));
+      }
+    }
+    return in_order(std::move(all));
   }
   std::shared_ptr<ModelSource> clone() const override {
     return std::make_shared<ScriptSource>(module_.deepcopy());
@@ -108,6 +145,15 @@ class FunctionSource final : public ModelSource {
 };
 
 }  // namespace
+
+std::function<void()> ModelSource::keep_state() const {
+  std::vector<std::function<void()>> all;
+  for (const ModelTensor& tensor : tensors()) {
+    if (tensor.is_buffer)
+      all.push_back(keep_values(tensor.tensor));
+  }
+  return in_order(std::move(all));
+}
 
 void refuse_inputs(const std::string& called, const Inputs& inputs, const std::string& expected) {
   std::string given;

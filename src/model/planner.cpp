@@ -14,8 +14,13 @@ const Operand& operand_of(const CallGraph& graph, const Reader& reader) {
   return graph.calls()[reader.call].operands[reader.operand];
 }
 
+// What stands in the place of a weight and is computed from the inputs is an operand like others.
 bool is_grid_operand(const CallGraph& graph, const Reader& reader) {
-  return contains(graph.calls()[reader.call].op->operands, operand_of(graph, reader).argument);
+  const Call& call = graph.calls()[reader.call];
+  const size_t argument = operand_of(graph, reader).argument;
+  return contains(call.op->operands, argument) ||
+         (call.kind == K::kProduct && contains(call.op->weights, argument) &&
+          graph.value_of(operand_of(graph, reader)) >= 0);
 }
 
 // Follows grids through the graph: which values somebody wants on one.

@@ -7,6 +7,7 @@
 
 #include "model/call_description.h"
 #include "model/model_run.h"
+#include "model/state_scope.h"
 #include "model/written_memory.h"
 
 namespace ff::model {
@@ -191,6 +192,7 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
       recording.graph.add_input(std::to_string(i), tensors[i].defined() ? tensors[i].sizes().vec()
                                                                         : std::vector<int64_t>());
   }
+  const StateScope state(model);
   for (const Inputs& inputs : examples) {
     const at::NoGradGuard no_grad;
     ParameterIds parameters, captured;

@@ -17,6 +17,7 @@
 #include "fastforward/nn/disable_quantization.h"
 #include "model/eval_scope.h"
 #include "model/model_run.h"
+#include "model/state_scope.h"
 
 namespace ff {
 namespace {
@@ -38,6 +39,7 @@ struct Power {
 };
 
 std::vector<c10::IValue> run_all(QuantizedModel& model, const Examples& batches) {
+  const StateScope state(model->float_model());
   std::vector<c10::IValue> outputs;
   for (const Inputs& batch : batches.calls())
     outputs.push_back(model->run(batch));
@@ -161,8 +163,11 @@ class Comparison {
     }
   }
 
+  // Both runs begin with the same state; the float one goes on to the next batch.
   void run(const Inputs& batch) {
     values_.clear();
+    const std::function<void()> put_back = model_->float_model().keep_state();
+    std::function<void()> go_on;
     {
       // Before the overrides, which then see the data first.
       const DisableQuantization off{nn::ModuleRef(model_)};
@@ -172,7 +177,9 @@ class Comparison {
             return data;
           });
       model_->run(batch);
+      go_on = model_->float_model().keep_state();
     }
+    put_back();
     const std::vector<nn::OverrideHandle> handles = listen(
         [this](const std::string& path, const nn::NextFunction& next, const at::Tensor& data) {
           at::Tensor values = next(data);
@@ -180,6 +187,7 @@ class Comparison {
           return values;
         });
     model_->run(batch);
+    go_on();
   }
 
   const std::map<std::string, Power>& powers() const {
@@ -220,6 +228,7 @@ std::vector<QuantizerSensitivity> sqnr_by_quantizer(QuantizedModel& model, const
                     "sqnr_by_quantizer: there is no batch; give the inputs of at least one call.");
   const at::NoGradGuard no_grad;
   EvalScope eval(*model);
+  const StateScope state(model->float_model());
   Comparison comparison(model);
   int64_t done = 0;
   for (const Inputs& batch : batches.calls()) {

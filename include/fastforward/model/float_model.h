@@ -79,6 +79,11 @@ class FF_API FloatModel {
   FloatModel clone() const {
     return FloatModel(source_->clone());
   }
+  /// Returns a function that puts the model's state back to what it is now: its buffers, and in
+  /// TorchScript all attributes that are no parameters. Other members of a C++ class are not known.
+  std::function<void()> keep_state() const {
+    return source_->keep_state();
+  }
   /// Sets training mode.
   void train(bool on = true) const {
     source_->train(on);

@@ -55,6 +55,9 @@ class FF_API ModelSource {
   virtual std::vector<ModelTensor> tensors() const = 0;
   /// Returns the module at a path, "" is the model itself.
   virtual ModelOwner owner(const std::string& path) const = 0;
+  /// Returns a function that puts the state back to what it is now: buffers, and in TorchScript all
+  /// attributes that are no parameters.
+  virtual std::function<void()> keep_state() const;
   /// Returns a copy.
   virtual std::shared_ptr<ModelSource> clone() const = 0;
   /// Sets training mode.
