@@ -3,12 +3,14 @@
 #include <memory>
 
 #include "model/eval_scope.h"
+#include "model/normal_mode.h"
 #include "model/program.h"
 
 namespace ff {
 
 QuantizedModel autoquantize(const FloatModel& model, const Examples& examples,
                             const QuantizationConfig& config, const AutoquantizeOptions& options) {
+  const NormalMode normal;
   std::shared_ptr<const model::Program> program;
   {
     const EvalScope<const FloatModel> eval(model);

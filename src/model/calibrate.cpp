@@ -1,6 +1,5 @@
 #include "fastforward/model/calibrate.h"
 
-#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
 #include <map>
@@ -12,6 +11,7 @@
 #include "fastforward/range_setting/estimate_ranges.h"
 #include "fastforward/range_setting/min_max.h"
 #include "model/eval_scope.h"
+#include "model/normal_mode.h"
 #include "model/state_scope.h"
 
 namespace ff {
@@ -32,7 +32,7 @@ class Calibration {
     if (groups_.empty())
       return std::move(report_);
     {
-      const at::NoGradGuard no_grad;
+      const NormalMode normal;
       const EvalScope eval(*model_);
       const StateScope state(model_->float_model());
       // Whatever the estimators do, the operators run in float.

@@ -54,7 +54,8 @@ class ScriptSource final : public ModelSource {
 
   c10::IValue forward(const Inputs& inputs) override {
     const torch::jit::GraphOptimizerEnabledGuard plain(false);
-    // What the model forks runs here, in this thread, where it is seen and in the same order always.
+    // What the model forks runs here, in this thread, where it is seen and in the same order
+    // always.
     const auto run_here = [](const std::function<void()>& task) { task(); };
     const c10::intrusive_ptr<c10::ivalue::Future> result =
         module_.get_method("forward").run_async(inputs, {}, run_here);

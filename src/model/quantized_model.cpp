@@ -5,6 +5,8 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
@@ -12,6 +14,7 @@
 #include "fastforward/tensor/quantized_tensor.h"
 #include "model/binding.h"
 #include "model/coverage_of.h"
+#include "model/normal_mode.h"
 #include "model/program.h"
 #include "model/runner.h"
 #include "model/unmatched_rules.h"
@@ -102,6 +105,9 @@ void QuantizedModelImpl::build_tree() {
   const auto add = [&](const std::string& path, const at::Tensor& tensor, bool is_buffer) {
     torch::nn::Module& owner = tree.owner(model::owner_path(path), true);
     const std::string name = path.substr(path.rfind('.') + 1);
+    std::optional<c10::InferenceMode> as_it_was_made;
+    if (tensor.is_inference())
+      as_it_was_made.emplace();
     if (is_buffer)
       owner.register_buffer(name, tensor);
     else
@@ -153,6 +159,7 @@ at::Tensor QuantizedModelImpl::one_tensor(const c10::IValue& result) {
 
 ConfigReport QuantizedModelImpl::initialize(const QuantizationConfig& config,
                                             OverwritePolicy policy) {
+  const NormalMode normal;
   explain_unmatched(config);
   ConfigReport report = config.initialize(*this, policy);
   for (const ConfigReport::Rule& rule : report.rules) {
@@ -192,7 +199,7 @@ void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
 }
 
 void QuantizedModelImpl::initialize_weights() {
-  const at::NoGradGuard no_grad;
+  const NormalMode normal;
   const std::shared_ptr<const model::ModelTensors> tensors = binding_->tensors(float_model_);
   for (size_t place = 0; place < program_->plan.places.size(); ++place) {
     if (program_->plan.places[place].kind != Place::Kind::kWeight)
@@ -248,6 +255,32 @@ at::Tensor QuantizedModelImpl::weight(const std::string& path) const {
       return model::weight_of(*program_, *binding_, place, *binding_->tensors(float_model_));
   }
   return {};
+}
+
+std::vector<at::Tensor> QuantizedModelImpl::model_parameters() const {
+  std::vector<at::Tensor> parameters;
+  for (const detail::ModelTensor& tensor : float_model_.source().tensors()) {
+    if (tensor.tensor.requires_grad())
+      parameters.push_back(tensor.tensor);
+  }
+  for (const auto& [name, tensor] : program_->recording.captured) {
+    if (tensor.requires_grad())
+      parameters.push_back(tensor);
+  }
+  return parameters;
+}
+
+std::vector<at::Tensor> QuantizedModelImpl::quantizer_parameters() const {
+  std::vector<at::Tensor> parameters;
+  std::set<const nn::QuantizerImpl*> seen;
+  for (size_t place = 0; place < program_->plan.places.size(); ++place) {
+    const nn::Quantizer quantizer = binding_->quantizer(place);
+    if (!seen.insert(quantizer.ptr().get()).second)
+      continue;
+    const std::vector<at::Tensor> own = quantizer->parameters();
+    parameters.insert(parameters.end(), own.begin(), own.end());
+  }
+  return parameters;
 }
 
 std::vector<Site> QuantizedModelImpl::sites() const {

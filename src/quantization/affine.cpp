@@ -88,7 +88,9 @@ torch::autograd::tensor_list AffineQuantizationFunction::quant_dequant_backward(
   const at::ScalarType type = arithmetic_type(data.scalar_type());
   const AffineGrid grid(scale, offset.defined() ? std::optional(offset) : std::nullopt, granularity,
                         ctx->saved_data["num_bits"].toInt(), type);
-  const AffineGradients gradients = grid.backward(data, gradient.to(data.scalar_type()));
+  // An embedding may give a sparse one.
+  const at::Tensor dense = gradient.layout() == at::kStrided ? gradient : gradient.to_dense();
+  const AffineGradients gradients = grid.backward(data, dense.to(data.scalar_type()));
   return {gradients[0],
           like_parameter(gradients[1], scale),
           offset.defined() ? like_parameter(gradients[2], offset) : at::Tensor(),

@@ -109,7 +109,12 @@ void scale_values(const std::string& where, const at::Tensor& scale) {
   });
   TORCH_CHECK_VALUE(
       bad < 0, where, ": scale[", bad, "] is ", at_index(scale, bad),
-      "; every scale must be finite and greater than 0. Set a quantization_range or estimate it.");
+      "; every scale must be finite and greater than 0. ",
+      scale.requires_grad()
+          ? "If an optimizer has changed it, its steps are too long for scales, which are small: "
+            "give the quantizers' parameters a group with a learning rate of its own, about a "
+            "hundredth of their size."
+          : "Set a quantization_range or estimate it.");
 }
 
 void finite_values(const std::string& where, const char* name, const at::Tensor& values) {

@@ -8,6 +8,8 @@
 
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
+#include "fastforward/model/presets.h"
+#include "fastforward/model/sensitivity.h"
 #include "fastforward/nn/disable_quantization.h"
 #include "model/explicit_quantization.h"
 #include "support/expect_error.h"
@@ -228,6 +230,46 @@ TEST(AutoquantizeFlow, StateBetweenCalls) {
     state = torch::tanh(h);
     EXPECT_TRUE(same(model(x), state)) << "step " << step;
   }
+}
+
+// A state in buffers and attributes is put back: the model is only looked at.
+TEST(AutoquantizeFlow, TheStateOfAModelIsLeftAsItWas) {
+  torch::jit::Module net("net");
+  net.register_parameter("weight", random_data({3, 3}, 1), /*is_buffer=*/false);
+  net.register_buffer("h", torch::zeros({2, 3}));
+  net.register_attribute("calls", c10::IntType::get(), int64_t{0});
+  net.define(R"(
+    def forward(self, x):
+        self.calls = self.calls + 1
+        self.h.copy_(torch.tanh(torch.linear(x + self.h, self.weight)))
+        return self.h.clone()
+  )");
+  const torch::Tensor x = random_data({2, 3}, 2), state = net.attr("h").toTensor();
+  const torch::Tensor first = net.deepcopy().forward({x}).toTensor();
+  QuantizedModel model =
+      ff::autoquantize(net, std::vector<Inputs>{{x}, {x}},
+                       ff::presets::with_bits({.weight_bits = 16, .activation_bits = 16}));
+  ff::calibrate(model, std::vector<torch::Tensor>{x, x, x});
+  EXPECT_EQ(net.attr("calls").toInt(), 0);
+  EXPECT_TRUE(same(state, torch::zeros({2, 3})));
+  // Each pass begins with that state, so errors are those of 16 bits.
+  const std::vector<Inputs> batches = {{x}, {x}, {x}};
+  const ff::Sensitivity sensitivity = ff::sensitivity(model, batches, ff::sqnr);
+  EXPECT_GT(sensitivity.all_on, 70);
+  for (const ff::QuantizerSensitivity& line : sensitivity.quantizers)
+    EXPECT_GT(line.metric, 70) << line.quantizer;
+  for (const ff::QuantizerSensitivity& line : ff::sqnr_by_quantizer(model, batches))
+    EXPECT_GT(line.metric, 70) << line.quantizer;
+  EXPECT_TRUE(same(state, torch::zeros({2, 3})));
+  EXPECT_TRUE(same(net.forward({x}).toTensor(), first));
+}
+
+// What a model forks is seen, and in the same order each time.
+TEST(AutoquantizeFlow, ForksRunWhereTheyAreSeen) {
+  const torch::jit::Module net = torch::jit::load(FF_MODEL_DATA "/fork.pt");
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(site_paths(ff::autoquantize(net, random_data({2, 3}, 4))),
+              (Names{"linear", "linear_1", "add", "relu", "linear_2"}));
 }
 
 // The same with a state that is there from the beginning and goes into a product of matrices.

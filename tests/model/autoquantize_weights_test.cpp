@@ -111,4 +111,26 @@ TEST(AutoquantizeWeights, WeightsMadeOfWeightsAreQuantizedAsTheyAreUsed) {
                                            on_grid(model, "linear.weight", w + b.mm(a)))));
 }
 
+// A convolution with what another part of the model computes, as in a Siamese network.
+TEST(AutoquantizeWeights, AWeightThatIsComputedFromAnInputIsAnOperand) {
+  const FloatModel net([](const torch::Tensor& image, const torch::Tensor& kernel) {
+    return torch::conv2d(image, torch::tanh(kernel));
+  });
+  const torch::Tensor image = random_data({1, 2, 6, 6}, 1), kernel = random_data({3, 2, 3, 3}, 2);
+  QuantizedModel model = quantized(net, ff::Inputs{image, kernel});
+  EXPECT_EQ(sorted(quantizer_paths(model)),
+            (Names{"inputs.0.output", "inputs.1.output", "tanh.output"}));
+  const torch::Tensor weight = torch::tanh(on_grid(model, "inputs.1.output", kernel));
+  EXPECT_TRUE(same(model(image, kernel), torch::conv2d(on_grid(model, "inputs.0.output", image),
+                                                       on_grid(model, "tanh.output", weight))));
+}
+
+TEST(AutoquantizeWeights, SparseGradientsOfAnEmbedding) {
+  torch::nn::Embedding words(torch::nn::EmbeddingOptions(6, 4).sparse(true));
+  const torch::Tensor ids = torch::tensor({0, 3, 3});
+  QuantizedModel model = quantized(words, ids);
+  model(ids).sum().backward();
+  EXPECT_TRUE(same(words->weight.grad().sum(1), torch::tensor({4.F, 0.F, 0.F, 8.F, 0.F, 0.F})));
+}
+
 }  // namespace

@@ -47,6 +47,54 @@ TEST(QuantizedModel, ParametersAreTheModelsAndTheQuantizers) {
   EXPECT_EQ(parameters.size(), 9);
 }
 
+TEST(QuantizedModel, ParametersComeInTwoGroups) {
+  TwoLayers net;
+  QuantizedModel model = quantized(net, random_data({16, 4}, 1));
+  EXPECT_EQ(model->model_parameters().size(), 4);
+  EXPECT_EQ(model->quantizer_parameters().size() + 4, model->parameters().size());
+  EXPECT_TRUE(model->model_parameters()[0].is_same(net->fc1->weight));
+}
+
+TEST(QuantizedModel, StepsThatAreTooLongForScalesAreExplained) {
+  TwoLayers net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  {
+    const torch::NoGradGuard no_grad;
+    linear_quantizer(model, "fc1.relu.output").scale.sub_(1);
+  }
+  EXPECT_ERROR(c10::ValueError,
+               "every scale must be finite and greater than 0. If an optimizer has changed it, its "
+               "steps are too long for scales, which are small: give the quantizers' parameters a "
+               "group with a learning rate of its own, about a hundredth of their size.",
+               model(x));
+}
+
+TEST(QuantizedModel, MadeInInferenceMode) {
+  TwoLayers net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = nullptr;
+  {
+    const c10::InferenceMode inference;
+    model = quantized(net, x);
+    model->eval();
+    EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x)));
+  }
+  model(x).sum().backward();
+  EXPECT_TRUE(net->fc1->weight.grad().defined());
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x)));
+}
+
+TEST(QuantizedModel, AModelOfInferenceMode) {
+  const c10::InferenceMode inference;
+  TwoLayers net;
+  const torch::Tensor x = random_data({16, 4}, 1);
+  QuantizedModel model = quantized(net, x);
+  model->eval();
+  EXPECT_TRUE(same(model(x), two_layers_on_grids(model, net, x)));
+}
+
 TEST(QuantizedModel, GradientsReachWeightsAndScales) {
   TwoLayers net;
   const torch::Tensor x = random_data({16, 4}, 1), g = random_data({16, 3}, 2);

@@ -102,6 +102,12 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
     strict_ = strict;
   }
 
+  /// Parameters of the float model that have a gradient: a group for an optimizer.
+  std::vector<at::Tensor> model_parameters() const;
+  /// Scales and offsets of the quantizers: a group with a learning rate of its own, since they are
+  /// small. Scales must stay positive; a step of Adam is as long as its learning rate.
+  std::vector<at::Tensor> quantizer_parameters() const;
+
   /// Returns the model in float.
   const FloatModel& float_model() const {
     return float_model_;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <optional>
+
+namespace ff {
+
+/// No gradients, and no inference mode: quantizers that are made or filled in a scope of it can be
+/// used outside of c10::InferenceMode, wherever the caller is.
+class NormalMode {
+ public:
+  NormalMode() {
+    if (c10::InferenceMode::is_enabled())
+      normal_.emplace(false);
+    no_grad_.emplace();
+  }
+  // The inner one goes first.
+  ~NormalMode() {
+    no_grad_.reset();
+  }
+  NormalMode(const NormalMode&) = delete;
+  NormalMode& operator=(const NormalMode&) = delete;
+
+ private:
+  std::optional<c10::InferenceMode> normal_;
+  std::optional<at::NoGradGuard> no_grad_;
+};
+
+}  // namespace ff
