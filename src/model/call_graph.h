@@ -100,7 +100,8 @@ struct Call {
 struct CallKey {
   /// The operator's site name.
   std::string site;
-  /// Where its operands come from; of a call with parameters, these only.
+  /// Where its operands come from; of a call with parameters, these only, and of one that joins a
+  /// list, the first.
   std::vector<ValueId> operands;
   /// Equal if both are.
   bool operator==(const CallKey&) const = default;

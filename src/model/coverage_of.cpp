@@ -180,11 +180,15 @@ class Describer {
       return "computed from parameters";
     if (plan.keeps_grid)
       return "keeps the grid of its operand";
+    const bool is_unknown =
+        call.op->rule == nullptr && call.op->name.find("::") != std::string::npos;
+    const std::string known = is_unknown ? "not in the table of operators, " : "";
     if (value.is_returned)
-      return "returned by the model, stays float";
+      return known + "returned by the model, stays float";
     if (value.readers.empty())
-      return "nobody reads its result";
-    return (goes_on(call.results[0]) ? "goes on in " : "read in float by ") + readers_of(value);
+      return known + "nobody reads its result";
+    return (goes_on(call.results[0]) ? "goes on in " : known + "read in float by ") +
+           readers_of(value);
   }
 
   // True if an integer kernel does what reads the value together with the call that gives it.

@@ -219,6 +219,9 @@ void ModelRun::on_operator(const c10::OperatorHandle& op, torch::jit::Stack& sta
     if (!has_parameter || graph_.is_of_parameters(operand.value))
       key.operands.push_back(operand.value);
   }
+  // Lists that a loop fills are longer at times.
+  if (info.kind == OperatorKind::kJoin && key.operands.size() > 1)
+    key.operands.erase(key.operands.begin() + 1, key.operands.end());
   meeting.key = number_of(key);
   if (meeting.key >= 0)
     meeting.occurrence = count(meeting.key);

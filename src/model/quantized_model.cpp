@@ -189,7 +189,14 @@ void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
         std::find_if(known.calls.begin(), known.calls.end(), [&](const CallCoverage& candidate) {
           return path == candidate.site || path.rfind(candidate.site + ".", 0) == 0;
         });
-    const std::string reason = call == known.calls.end() ? "" : call->reason;
+    std::string reason = call == known.calls.end() ? "" : call->reason;
+    std::vector<std::string> places;
+    for (const model::PlaceName& name : program_->place_names) {
+      if (call != known.calls.end() && name.site == call->site)
+        places.push_back("'" + name.name + "'");
+    }
+    if (!places.empty())
+      reason = "it has " + c10::Join(" and ", places) + " only";
     TORCH_CHECK_VALUE(
         false, "QuantizedModel: the rule '", selector.str(), "' matches '", path,
         "', where nothing can be quantized", reason.empty() ? "" : ": " + reason,

@@ -195,6 +195,32 @@ TEST(AutoquantizeFlow, LoopsMayRunMoreOftenThanInTheExample) {
   EXPECT_TRUE(model->coverage().unseen.empty());
 }
 
+// What a loop collects has its quantizer whatever the length.
+TEST(AutoquantizeFlow, ListsMayBeLongerThanInTheExample) {
+  torch::jit::Module net("net");
+  net.register_parameter("weight", random_data({3, 3}, 1), /*is_buffer=*/false);
+  net.register_parameter("last", random_data({2, 3}, 2), /*is_buffer=*/false);
+  net.define(R"(
+    def forward(self, x):
+        all: List[Tensor] = []
+        for i in range(x.size(1)):
+            all.append(torch.softmax(torch.linear(x[:, i], self.weight), -1))
+        return torch.linear(torch.stack(all, 1), self.last)
+  )");
+  QuantizedModel model = quantized(net, random_data({2, 3, 3}, 3));
+  model->set_strict(true);
+  for (const int64_t length : {1, 2, 5}) {
+    const torch::Tensor x = random_data({2, length, 3}, 4);
+    const torch::Tensor w = on_grid(model, "linear.weight", net.attr("weight").toTensor());
+    const torch::Tensor all =
+        torch::softmax(torch::linear(on_grid(model, "inputs.0.output", x), w), -1);
+    EXPECT_TRUE(torch::allclose(
+        model(x), torch::linear(on_grid(model, "stack.output", all),
+                                on_grid(model, "linear_1.weight", net.attr("last").toTensor()))))
+        << length;
+  }
+}
+
 // Keeps a running state, as published voice detectors do.
 struct StatefulImpl : torch::nn::Module {
   StatefulImpl()

@@ -80,6 +80,15 @@ TEST(Coverage, SaysWhatIsFolded) {
   EXPECT_TRUE(coverage.calls[1].is_quantized);
 }
 
+TEST(Coverage, SaysWhatTheTableDoesNotKnow) {
+  const torch::Tensor w = random_data({3, 3}, 1);
+  const ff::QuantizedModel model = ff::autoquantize(
+      ff::FloatModel([=](const torch::Tensor& x) { return torch::cumsum(x.mm(w), 0); }),
+      random_data({3, 3}, 2));
+  EXPECT_EQ(model->coverage().calls.back().reason,
+            "not in the table of operators, returned by the model, stays float");
+}
+
 TEST(Coverage, SeveralReadersOfAValue) {
   const torch::Tensor w = random_data({3, 3}, 1);
   const FloatModel net([=](const torch::Tensor& x) {

@@ -63,6 +63,11 @@ TEST(QuantizedModelRules, ARuleForWhatCannotBeQuantized) {
       "QuantizedModel: the rule '**/[cls:softmax]/output' matches 'softmax.output', where nothing "
       "can be quantized: returned by the model, stays float",
       ff::autoquantize(net, random_data({4, 4}, 1), config));
+  ff::QuantizationConfig weight;
+  weight.add_rule<ff::nn::LinearQuantizer>("fc1/relu/weight", ff::nn::LinearQuantizerOptions(8));
+  EXPECT_ERROR(c10::ValueError,
+               "matches 'fc1.relu.weight', where nothing can be quantized: it has 'output' only",
+               ff::autoquantize(TwoLayers(), random_data({16, 4}, 1), weight));
   ff::QuantizationConfig whole;
   whole.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]", ff::nn::LinearQuantizerOptions(8));
   EXPECT_ERROR(c10::ValueError, "matches 'softmax', where nothing can be quantized",
