@@ -1,7 +1,9 @@
 #include "fastforward/model/float_model.h"
 
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/runtime/graph_iterator.h>
 
 #include <unordered_set>
 
@@ -47,13 +49,30 @@ std::function<void()> in_order(std::vector<std::function<void()>> all) {
   };
 }
 
+bool has_forks(const torch::jit::Module& module) {
+  const auto forward = module.find_method("forward");
+  if (!forward.has_value())
+    return false;
+  std::shared_ptr<torch::jit::Graph> graph = forward->graph()->copy();
+  torch::jit::Inline(*graph);
+  torch::jit::DepthFirstGraphNodeIterator nodes(graph);
+  for (torch::jit::Node* node = nodes.next(); node != nullptr; node = nodes.next()) {
+    if (node->kind() == c10::prim::fork)
+      return true;
+  }
+  return false;
+}
+
 // The interpreter runs operator by operator: nothing is fused or optimized away.
 class ScriptSource final : public ModelSource {
  public:
-  explicit ScriptSource(torch::jit::Module module) : module_(std::move(module)) {}
+  explicit ScriptSource(torch::jit::Module module)
+      : module_(std::move(module)), forks_(has_forks(module_)) {}
 
   c10::IValue forward(const Inputs& inputs) override {
     const torch::jit::GraphOptimizerEnabledGuard plain(false);
+    if (!forks_)
+      return module_.forward(inputs);
     // What the model forks runs here, in this thread, where it is seen and in the same order
     // always.
     const auto run_here = [](const std::function<void()>& task) { task(); };
@@ -112,6 +131,7 @@ class ScriptSource final : public ModelSource {
   static constexpr const char* kTraining = "training";
 
   torch::jit::Module module_;
+  bool forks_;
 };
 
 class FunctionSource final : public ModelSource {
