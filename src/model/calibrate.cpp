@@ -1,5 +1,6 @@
 #include "fastforward/model/calibrate.h"
 
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
 #include <map>
@@ -42,6 +43,10 @@ class Calibration {
       const std::vector<range_setting::RangeEstimation> scopes = begin();
       while (const std::optional<Inputs> batch = batches()) {
         model_->run(*batch);
+        if (model_->depends_on_grad_mode()) {
+          const at::AutoGradMode with_gradients(true);
+          model_->run(*batch);
+        }
         ++report_.batches;
         if (options_.progress != nullptr)
           options_.progress(report_.batches, total);

@@ -264,6 +264,10 @@ at::Tensor QuantizedModelImpl::weight(const std::string& path) const {
   return {};
 }
 
+bool QuantizedModelImpl::depends_on_grad_mode() const {
+  return program_->recording.depends_on_grad_mode;
+}
+
 std::vector<at::Tensor> QuantizedModelImpl::model_parameters() const {
   std::vector<at::Tensor> parameters;
   for (const detail::ModelTensor& tensor : float_model_.source().tensors()) {

@@ -180,6 +180,30 @@ void refine_kinds(CallGraph& graph) {
   }
 }
 
+void record_one(const FloatModel& model, const Inputs& inputs, Recording& recording) {
+  ParameterIds parameters, captured;
+  for (const ModelValue& known : model_values(model, recording))
+    (known.is_captured ? captured : parameters)
+        .emplace(known.tensor.unsafeGetTensorImpl(), known.value);
+  Recorder recorder(recording, parameters, captured);
+  recorder.define_inputs(tensors_in(inputs));
+  c10::IValue result;
+  {
+    const OperatorMode::Scope scope(recorder, "record");
+    result = model.forward(inputs);
+  }
+  recorder.finish(tensors_in({result}));
+}
+
+// The fused layers of torch.nn's transformer, which scripted models run where no gradient is
+// wanted.
+bool has_operator_without_derivative(const CallGraph& graph) {
+  return std::any_of(graph.calls().begin(), graph.calls().end(), [](const Call& call) {
+    return call.op->name == "aten::_transformer_encoder_layer_fwd" ||
+           call.op->name == "aten::_native_multi_head_attention";
+  });
+}
+
 }  // namespace
 
 Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
@@ -193,21 +217,15 @@ Recording record(const FloatModel& model, const std::vector<Inputs>& examples) {
                                                                         : std::vector<int64_t>());
   }
   const StateScope state(model);
-  for (const Inputs& inputs : examples) {
-    const at::NoGradGuard no_grad;
-    ParameterIds parameters, captured;
-    for (const ModelValue& known : model_values(model, recording))
-      (known.is_captured ? captured : parameters)
-          .emplace(known.tensor.unsafeGetTensorImpl(), known.value);
-    Recorder recorder(recording, parameters, captured);
-    recorder.define_inputs(tensors_in(inputs));
-    c10::IValue result;
-    {
-      const OperatorMode::Scope scope(recorder, "record");
-      result = model.forward(inputs);
-    }
-    recorder.finish(tensors_in({result}));
-  }
+  const auto record_all = [&](bool with_gradients) {
+    const at::AutoGradMode mode(with_gradients);
+    for (const Inputs& inputs : examples)
+      record_one(model, inputs, recording);
+  };
+  record_all(false);
+  recording.depends_on_grad_mode = has_operator_without_derivative(recording.graph);
+  if (recording.depends_on_grad_mode)
+    record_all(true);
   TORCH_CHECK_VALUE(!recording.graph.calls().empty(),
                     "record: no operator of the model read a floating-point input or a parameter; "
                     "there is nothing to quantize.");

@@ -19,9 +19,13 @@ struct Recording {
   /// Tensors that are used as weights and no parameters of the model: constants of a frozen
   /// TorchScript file, captures of a function. By name.
   std::vector<std::pair<std::string, at::Tensor>> captured;
+  /// True if the model runs operators without gradients that have no derivative, and so others
+  /// where a gradient is wanted.
+  bool depends_on_grad_mode = false;
 };
 
-/// Runs the model once for each example, without gradients, and merges what it runs.
+/// Runs the model once for each example, without gradients, and merges what it runs; once more with
+/// gradients if it depends on that. The model's state is put back.
 ///
 /// Throws c10::ValueError without an example, what the model throws, and c10::ValueError if no
 /// operator of the model read an input or a parameter.

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <torch/script.h>
 #include <torch/torch.h>
 
 #include <string>
@@ -148,6 +149,26 @@ TEST(AutoquantizeSequences, MultiheadAttention) {
   for (const std::string& path : weights)
     EXPECT_EQ(linear_quantizer(model, path).granularity(), ff::PerChannel(0)) << path;
   EXPECT_EQ(linear_quantizer(model, weights[0]).scale.numel(), 24);
+}
+
+// One fused operator without gradients, and its parts with them.
+TEST(AutoquantizeSequences, AnEncoderThatRunsOtherOperatorsInTraining) {
+  const torch::jit::Module net = torch::jit::load(FF_MODEL_DATA "/encoder.pt");
+  const torch::Tensor x = random_data({2, 5, 8}, 1);
+  QuantizedModel model = quantized(net, x);
+  EXPECT_TRUE(model->depends_on_grad_mode());
+  model->set_strict(true);
+  {
+    const torch::NoGradGuard no_grad;
+    EXPECT_NO_THROW(model(x));
+  }
+  model(x).square().sum().backward();
+  for (const torch::Tensor& parameter : model->model_parameters())
+    EXPECT_TRUE(parameter.grad().defined());
+  const auto weights = ff::find_quantizers(model, "**/[qtag:parameter/weight]").quantizers();
+  EXPECT_EQ(weights.size(), 4);
+  for (const auto& weight : weights)
+    EXPECT_TRUE(dynamic_cast<ff::nn::LinearQuantizerImpl&>(*weight).scale.grad().defined());
 }
 
 }  // namespace

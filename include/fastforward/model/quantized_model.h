@@ -92,6 +92,9 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
   QuantizerCollection find_quantizers(const mpath::Selector& selector) {
     return ff::find_quantizers(*this, selector);
   }
+  /// True if the model runs other operators where a gradient is wanted than where none is, as a
+  /// scripted torch.nn.TransformerEncoder. Then ff::calibrate runs each batch both ways.
+  bool depends_on_grad_mode() const;
   /// Returns all calls of operators, in the order in which the examples ran them.
   std::vector<Site> sites() const;
   /// Returns each call with what is quantized of it, or why it is not.
