@@ -34,6 +34,10 @@ struct Meeting {
   c10::IValue& argument(size_t index) const {
     return stack[stack.size() - info.arguments + index];
   }
+  /// The results, which are on the stack from `first` on, once the operator was called.
+  c10::ArrayRef<c10::IValue> results(size_t first) const {
+    return c10::ArrayRef<c10::IValue>(stack.data() + first, stack.size() - first);
+  }
   /// The tensor that an operand is.
   at::Tensor tensor(size_t argument, int element) const;
 };

@@ -12,20 +12,17 @@ namespace ff {
 class NormalMode {
  public:
   NormalMode() {
-    if (c10::InferenceMode::is_enabled())
+    if (c10::InferenceMode::is_enabled()) {
       normal_.emplace(false);
-    no_grad_.emplace();
-  }
-  // The inner one goes first.
-  ~NormalMode() {
-    no_grad_.reset();
+      at::GradMode::set_enabled(false);  // it was turned on with it
+    }
   }
   NormalMode(const NormalMode&) = delete;
   NormalMode& operator=(const NormalMode&) = delete;
 
  private:
-  std::optional<c10::InferenceMode> normal_;
-  std::optional<at::NoGradGuard> no_grad_;
+  const at::NoGradGuard no_grad_;
+  std::optional<c10::InferenceMode> normal_;  // goes first, and sets what it found
 };
 
 }  // namespace ff

@@ -71,48 +71,55 @@ class Recorder final : public ModelRun {
         if (value < 0)
           continue;
         graph.call(index).operands.push_back({graph.call(index).operands.size(), -1, {}});
-        graph.add_reader(index, graph.call(index).operands.size() - 1, value);
       }
     }
+    const size_t index = graph.occurrences(key)[occurrence];
+    size_t operand = 0;
     for (const ValueId value : {before, written}) {
       if (value >= 0)
-        ++readers_[value];
+        add_reader(index, operand++, value);
     }
-    return graph.calls()[graph.occurrences(key)[occurrence]].results[0];
+    return graph.calls()[index].results[0];
   }
 
   void on_source(Meeting& meeting, size_t first) override {
-    CallGraph& graph = recording_.graph;
-    const bool is_new = meeting.occurrence >= graph.occurrences(meeting.key).size();
-    const size_t index =
-        is_new ? graph.add_call(meeting.key, Call{&meeting.info, OperatorKind::kFloat, {}, {}})
-               : graph.occurrences(meeting.key)[meeting.occurrence];
-    const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
-                                             meeting.stack.size() - first);
-    if (is_new)
-      add_results(index, meeting, results);
-    define_results(meeting, results, graph.calls()[index].results);
+    const size_t index = call_of(meeting, [&] {
+      return Call{&meeting.info, OperatorKind::kFloat, {}, {}};
+    });
+    finish_call(index, meeting, meeting.results(first));
   }
 
   void on_call(Meeting& meeting) override {
-    CallGraph& graph = recording_.graph;
-    const bool is_new = meeting.occurrence >= graph.occurrences(meeting.key).size();
-    size_t index = 0;
-    if (is_new) {
-      index = graph.add_call(meeting.key, describe(meeting));
-    } else {
-      index = graph.occurrences(meeting.key)[meeting.occurrence];
-    }
+    const size_t index = call_of(meeting, [&] { return describe(meeting); });
     add_operands(index, meeting);
     memory_.note_call(meeting);
     const c10::ArrayRef<c10::IValue> results = call(meeting);
     memory_.note_results(index, meeting, results);
-    if (is_new)
-      add_results(index, meeting, results);
-    define_results(meeting, results, graph.calls()[index].results);
+    finish_call(index, meeting, results);
   }
 
  private:
+  // The call of the graph that is met, described if it is a new one.
+  template <typename Describe>
+  size_t call_of(const Meeting& meeting, const Describe& describe_new) {
+    CallGraph& graph = recording_.graph;
+    const std::vector<size_t>& known = graph.occurrences(meeting.key);
+    return meeting.occurrence < known.size() ? known[meeting.occurrence]
+                                             : graph.add_call(meeting.key, describe_new());
+  }
+
+  // It has run.
+  void finish_call(size_t index, const Meeting& meeting, c10::ArrayRef<c10::IValue> results) {
+    if (recording_.graph.calls()[index].results.empty())
+      add_results(index, meeting, results);
+    define_results(meeting, results, recording_.graph.calls()[index].results);
+  }
+
+  void add_reader(size_t index, size_t operand, ValueId value) {
+    recording_.graph.add_reader(index, operand, value);
+    ++readers_[value];
+  }
+
   void add_operands(size_t index, const Meeting& meeting) {
     CallGraph& graph = recording_.graph;
     for (const MetOperand& met : meeting.operands) {
@@ -124,8 +131,7 @@ class Recorder final : public ModelRun {
         found = known.insert(known.end(), Operand{met.argument, met.element, {}});
       if (met.value < 0)
         continue;
-      graph.add_reader(index, static_cast<size_t>(found - known.begin()), met.value);
-      ++readers_[met.value];
+      add_reader(index, static_cast<size_t>(found - known.begin()), met.value);
     }
   }
 
@@ -154,7 +160,7 @@ class Recorder final : public ModelRun {
   Recording& recording_;
   ParameterIds& captured_;
   WrittenMemory memory_;
-  std::unordered_map<ValueId, size_t> readers_;
+  std::unordered_map<ValueId, size_t> readers_;  // of this example
 };
 
 void add_parameters(const FloatModel& model, Recording& recording) {

@@ -9,49 +9,10 @@
 #include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "model/stack_values.h"
 
 namespace ff::model {
 namespace {
-
-c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor& tensor) {
-  if (element < 0)
-    return tensor;
-  if (list.isTensorList()) {
-    std::vector<at::Tensor> tensors = list.toTensorVector();
-    tensors[static_cast<size_t>(element)] = tensor;
-    return tensors;
-  }
-  std::vector<std::optional<at::Tensor>> tensors = list.toOptionalTensorVector();
-  tensors[static_cast<size_t>(element)] = tensor;
-  return c10::List<std::optional<at::Tensor>>(tensors);
-}
-
-// Where a result is on the stack, and its position in a list, -1 without a list. Null if there is
-// none.
-std::pair<c10::IValue*, int> find_result(torch::jit::Stack& stack, size_t first, size_t result) {
-  for (size_t i = first; i < stack.size(); ++i) {
-    if (!stack[i].isTensor() && !stack[i].isTensorList())
-      continue;
-    const size_t count = stack[i].isTensor() ? 1 : stack[i].toListRef().size();
-    if (result < count)
-      return {&stack[i], stack[i].isTensor() ? -1 : static_cast<int>(result)};
-    result -= count;
-  }
-  return {nullptr, -1};
-}
-
-// Views that came in a list, one by one: autograd forbids to write to those of a list. Quantizers
-// have gradients, so there may be some where the float model had none.
-void separate_views(const at::Tensor& base, torch::jit::Stack& stack, size_t first) {
-  for (size_t i = first; i < stack.size(); ++i) {
-    if (!stack[i].isTensorList())
-      continue;
-    std::vector<at::Tensor> views;
-    for (const at::Tensor& view : stack[i].toTensorVector())
-      views.push_back(base.as_strided(view.sizes(), view.strides(), view.storage_offset()));
-    stack[i] = std::move(views);
-  }
-}
 
 // True for relu_ and the like: what they write to is their result.
 bool writes_one_operand(const Meeting& meeting) {
@@ -265,33 +226,36 @@ void Runner::note_unseen(const Meeting& meeting) {
                "Give autoquantize an example that runs it.");
 }
 
+size_t Runner::call_met(const Meeting& meeting) const {
+  return program_.recording.graph.call_of(meeting.key, meeting.occurrence);
+}
+
+void Runner::finish_call(const Meeting& meeting, size_t index, size_t first) {
+  define_results(meeting, meeting.results(first),
+                 program_.recording.graph.calls()[index].results);
+}
+
 void Runner::on_source(Meeting& meeting, size_t first) {
-  const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
-                                           meeting.stack.size() - first);
   if (meeting.key < 0) {
     note_unseen(meeting);
-    define_all(meeting, results, kUnseen);
+    define_all(meeting, meeting.results(first), kUnseen);
     return;
   }
-  const CallGraph& graph = program_.recording.graph;
-  const size_t index = graph.call_of(meeting.key, meeting.occurrence);
+  const size_t index = call_met(meeting);
   put_results_on_grids(meeting, index, first);
-  define_results(meeting, results, graph.calls()[index].results);
+  finish_call(meeting, index, first);
 }
 
 void Runner::on_call(Meeting& meeting) {
   if (meeting.key < 0) {
     // Examples run in eval mode, where a dropout does nothing: its result is what it reads.
-    if (meeting.info.site == "dropout") {
-      define_all(meeting, call(meeting), meeting.operands[0].value);
-    } else {
+    const bool is_dropout = meeting.info.site == "dropout";
+    if (!is_dropout)
       note_unseen(meeting);
-      define_all(meeting, call(meeting), kUnseen);
-    }
+    define_all(meeting, call(meeting), is_dropout ? meeting.operands[0].value : kUnseen);
     return;
   }
-  const CallGraph& graph = program_.recording.graph;
-  const size_t index = graph.call_of(meeting.key, meeting.occurrence);
+  const size_t index = call_met(meeting);
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   if (run_folded_norm(meeting, index))
     return;
@@ -299,17 +263,15 @@ void Runner::on_call(Meeting& meeting) {
     run_in_place(meeting, index);
   } else {
     put_operands_on_grids(meeting, index);
-    const c10::IValue base = graph.calls()[index].is_view_of_written && at::GradMode::is_enabled()
-                                 ? meeting.arguments()[0]
-                                 : c10::IValue();
+    const bool is_base_kept = program_.recording.graph.calls()[index].is_view_of_written &&
+                              at::GradMode::is_enabled();
+    const c10::IValue base = is_base_kept ? meeting.arguments()[0] : c10::IValue();
     call(meeting);
     if (base.isTensor())
       separate_views(base.toTensor(), meeting.stack, first);
     put_results_on_grids(meeting, index, first);
   }
-  const c10::ArrayRef<c10::IValue> results(meeting.stack.data() + first,
-                                           meeting.stack.size() - first);
-  define_results(meeting, results, graph.calls()[index].results);
+  finish_call(meeting, index, first);
 }
 
 }  // namespace ff::model

@@ -31,6 +31,8 @@ class Runner final : public ModelRun {
   ValueId on_changed(ValueId before, ValueId written) override;
 
  private:
+  size_t call_met(const Meeting& meeting) const;
+  void finish_call(const Meeting& meeting, size_t index, size_t first);
   void note_unseen(const Meeting& meeting);
   bool run_folded_norm(Meeting& meeting, size_t index);
   bool is_on(size_t place) const;
