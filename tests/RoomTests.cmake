@@ -1,11 +1,11 @@
 include(GoogleTest)
 
 # The instruction sets that the library has kernels for, and those of them that this machine lacks.
-set(FF_ISAS scalar avx2 avx512)
+set(FF_ISAS scalar avx2 avx512 avx512_vnni)
 set(FF_MISSING_ISAS "")
 if(EXISTS /proc/cpuinfo)
   file(STRINGS /proc/cpuinfo cpu_flags REGEX "^flags" LIMIT_COUNT 1)
-  foreach(isa_flag avx2:avx2 avx512:avx512dq)
+  foreach(isa_flag avx2:avx2 avx512:avx512dq avx512_vnni:avx512_bitalg)
     string(REPLACE ":" ";" pair ${isa_flag})
     list(GET pair 0 isa)
     list(GET pair 1 flag)

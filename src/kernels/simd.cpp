@@ -1,4 +1,5 @@
 // Compiles the kernels for each instruction set with vectors of 256 or 512 bits.
+#define HWY_WANT_AVX3_DL 1  // AVX-512 with VNNI
 #include "kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -6,11 +7,12 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
 #include "kernels/affine-inl.h"
 #include "kernels/backward-inl.h"
 #include "kernels/codes-inl.h"
 #include "kernels/errors-inl.h"
+#include "kernels/product-inl.h"
 #include "kernels/reduce-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,12 +32,15 @@ constexpr Entries<T> MakeEntries() {
           &SquaredErrors<T>};
 }
 
-constexpr Table kTable = {HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
+constexpr Table kTable = {HWY_TARGET == HWY_AVX2   ? "avx2"
+                          : HWY_TARGET == HWY_AVX3 ? "avx512"
+                                                   : "avx512_vnni",
                           MakeEntries<float>(),
                           MakeEntries<double>(),
                           MakeEntries<Bfloat16>(),
                           MakeEntries<Float16>(),
-                          {&LookupInt8, &PackInt4, &UnpackInt4, &SumBelow}};
+                          {&LookupInt8, &PackInt4, &UnpackInt4, &SumBelow},
+                          {&ProductCodes, &ProductValues}};
 
 }  // namespace ff::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -47,6 +52,10 @@ namespace ff::kernels {
 SimdTables simd_tables() noexcept {
   SimdTables found = {};
   const int64_t supported = hwy::SupportedTargets();
+#if HWY_TARGETS & HWY_AVX3_DL
+  if ((supported & HWY_AVX3_DL) && __builtin_cpu_supports("avx512vnni"))
+    found.tables[found.size++] = &N_AVX3_DL::kTable;
+#endif
 #if HWY_TARGETS & HWY_AVX3
   if (supported & HWY_AVX3)
     found.tables[found.size++] = &N_AVX3::kTable;

@@ -6,7 +6,7 @@ namespace ff::kernels {
 
 /// The vector tables that this build has and this processor runs, best first.
 struct SimdTables {
-  const Table* tables[2];
+  const Table* tables[3];
   int size;
 };
 SimdTables simd_tables() noexcept;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/reference.h"
+#include "kernels/reference_product.h"
 #include "kernels/simd.h"
 
 namespace ff::kernels {
@@ -28,11 +29,12 @@ constexpr Table kScalar = {"scalar",
                            reference_entries<Bfloat16>(),
                            reference_entries<Float16>(),
                            {&reference::lookup_int8, &reference::pack_int4, &reference::unpack_int4,
-                            &reference::sum_below}};
+                            &reference::sum_below},
+                           {&reference::product_codes, &reference::product_values}};
 
 /// Found once: the processor does not change.
 struct AllTables {
-  const Table* tables[3];
+  const Table* tables[4];
   int size;
 
   AllTables() : tables{}, size(0) {

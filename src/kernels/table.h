@@ -4,6 +4,7 @@
 
 #include "kernels/number.h"
 #include "kernels/panel.h"
+#include "kernels/product.h"
 
 namespace ff::kernels {
 
@@ -48,6 +49,14 @@ struct CodeEntries {
                        int32_t* sum) noexcept;
 };
 
+/// Entry points for products of codes with constant weights. Contracts: reference_product.h.
+struct ProductEntries {
+  void (*product_codes)(const int8_t* const* rows, int64_t count, const Product& product,
+                        int8_t* codes, int64_t stride) noexcept;
+  void (*product_values)(const int8_t* const* rows, int64_t count, const Product& product,
+                         float* values, int64_t stride) noexcept;
+};
+
 /// All kernels of one instruction set.
 struct Table {
   const char* isa;  // as FF_ISA spells it
@@ -56,6 +65,7 @@ struct Table {
   Entries<Bfloat16> bf16;
   Entries<Float16> f16;
   CodeEntries codes;
+  ProductEntries products;
 };
 
 /// The tables that this build has and this processor runs, best first. The last one is "scalar",

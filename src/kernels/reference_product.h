@@ -1,0 +1,82 @@
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+
+#include "kernels/product.h"
+#include "kernels/reference.h"
+
+// The norm of products, see reference.h.
+namespace ff::kernels::reference {
+
+/// Packs weights [channels, taps, depth].
+inline void pack_weights(const int8_t* weights, int64_t channels, int64_t taps, int64_t depth,
+                         int8_t* packed) noexcept {
+  const int64_t quads = round_up(depth, kQuad) / kQuad;
+  for (int64_t i = 0; i < packed_size(channels, taps, depth); ++i)
+    packed[i] = 0;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t t = 0; t < taps; ++t) {
+      for (int64_t k = 0; k < depth; ++k) {
+        const int64_t quad = (c / kPanelChannels * taps + t) * quads + k / kQuad;
+        packed[(quad * kPanelChannels + c % kPanelChannels) * kQuad + k % kQuad] =
+            weights[(c * taps + t) * depth + k];
+      }
+    }
+  }
+}
+
+/// The sum of a row and a channel. It wraps around as the processor's does; what comes out fits.
+inline int32_t product_sum(const int8_t* const* row, const Product& product,
+                           int64_t channel) noexcept {
+  const int64_t quads = round_up(product.depth, kQuad) / kQuad;
+  const int8_t* panel =
+      product.weights + channel / kPanelChannels * product.taps * quads * kPanelChannels * kQuad;
+  auto sum = static_cast<uint32_t>(product.zero) * static_cast<uint32_t>(product.sums[channel]);
+  for (int64_t t = 0; t < product.taps; ++t) {
+    for (int64_t k = 0; k < product.depth; ++k) {
+      const int64_t quad = t * quads + k / kQuad;
+      const int8_t w =
+          panel[(quad * kPanelChannels + channel % kPanelChannels) * kQuad + k % kQuad];
+      sum += static_cast<uint32_t>(row[t][k] * w);
+    }
+  }
+  return static_cast<int32_t>(sum);
+}
+
+inline float product_value(const int8_t* const* row, const Product& product,
+                           int64_t channel) noexcept {
+  return fmaf(static_cast<float>(product_sum(row, product, channel)), product.factor[channel],
+              product.shift[channel]);
+}
+
+/// Calls body(i, row, channel) for each result i, `stride` apart from row to row.
+template <typename Body>
+void for_each_product(const int8_t* const* rows, int64_t count, const Product& product,
+                      int64_t stride, const Body& body) {
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t c = 0; c < product.channels; ++c)
+      body(r * stride + c, rows + r * product.taps, c);
+  }
+}
+
+/// Codes of `count` rows; rows[r * taps + t] are the `depth` codes of row r at tap t.
+inline void product_codes(const int8_t* const* rows, int64_t count, const Product& product,
+                          int8_t* codes, int64_t stride) noexcept {
+  for_each_product(rows, count, product, stride,
+                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
+                     const float y = round_half_even(product_value(row, product, channel));
+                     codes[i] = static_cast<int8_t>(clamp(y, product.low, product.high));
+                   });
+}
+
+/// Values of such rows.
+inline void product_values(const int8_t* const* rows, int64_t count, const Product& product,
+                           float* values, int64_t stride) noexcept {
+  for_each_product(rows, count, product, stride,
+                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
+                     values[i] = product_value(row, product, channel);
+                   });
+}
+
+}  // namespace ff::kernels::reference
