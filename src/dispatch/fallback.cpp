@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 #include <torch/library.h>
 
+#include "dispatch/output_scope.h"
 #include "dispatch/registry.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/tensor/quantized_tensor.h"
@@ -113,6 +114,7 @@ void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::ji
   }
   if (strict)
     refuse_strictly(schema, arguments, refusals);
+  const OutputScope nobody({});  // the operators inside have other results
   for (auto value = stack->end() - static_cast<int64_t>(count); value != stack->end(); ++value) {
     if (has_quantized(*value))
       *value = dequantized(*value);

@@ -1,5 +1,4 @@
 // Compiles the kernels for each instruction set with vectors of 256 or 512 bits.
-#define HWY_WANT_AVX3_DL 1  // AVX-512 with VNNI
 #include "kernels/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -7,7 +6,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 #include "kernels/affine-inl.h"
 #include "kernels/backward-inl.h"
 #include "kernels/codes-inl.h"
@@ -32,9 +31,7 @@ constexpr Entries<T> MakeEntries() {
           &SquaredErrors<T>};
 }
 
-constexpr Table kTable = {HWY_TARGET == HWY_AVX2   ? "avx2"
-                          : HWY_TARGET == HWY_AVX3 ? "avx512"
-                                                   : "avx512_vnni",
+constexpr Table kTable = {HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                           MakeEntries<float>(),
                           MakeEntries<double>(),
                           MakeEntries<Bfloat16>(),
@@ -52,11 +49,16 @@ namespace ff::kernels {
 SimdTables simd_tables() noexcept {
   SimdTables found = {};
   const int64_t supported = hwy::SupportedTargets();
-#if HWY_TARGETS & HWY_AVX3_DL
-  if ((supported & HWY_AVX3_DL) && __builtin_cpu_supports("avx512vnni"))
-    found.tables[found.size++] = &N_AVX3_DL::kTable;
-#endif
 #if HWY_TARGETS & HWY_AVX3
+  static const Table vnni = [] {
+    Table table = N_AVX3::kTable;
+    table.isa = "avx512_vnni";
+    if (const ProductEntries* products = vnni_products())
+      table.products = *products;
+    return table;
+  }();
+  if (vnni_products() != nullptr)
+    found.tables[found.size++] = &vnni;
   if (supported & HWY_AVX3)
     found.tables[found.size++] = &N_AVX3::kTable;
 #endif

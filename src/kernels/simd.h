@@ -11,4 +11,8 @@ struct SimdTables {
 };
 SimdTables simd_tables() noexcept;
 
+/// Products by the instructions for them (AVX-512 VNNI); null if this build or processor lacks
+/// them. The other kernels gain nothing there, and Highway 1.0 truncates wrongly with them.
+const ProductEntries* vnni_products() noexcept;
+
 }  // namespace ff::kernels

@@ -112,6 +112,13 @@ at::Tensor LinearQuantizerImpl::quantized_values(const at::Tensor& data, bool ov
                            options.num_bits());
 }
 
+std::optional<BoundQuantizationFunction> LinearQuantizerImpl::function_of_any_data() const {
+  if (!is_initialized())
+    return std::nullopt;
+  return AffineQuantizationFunction::bind(scale, given_offset(), options.granularity(),
+                                          options.num_bits(), options.quantized_dtype());
+}
+
 std::optional<QuantizationRange> LinearQuantizerImpl::quantization_range() const {
   if (!is_initialized())
     return std::nullopt;

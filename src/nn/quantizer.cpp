@@ -64,6 +64,10 @@ at::Tensor QuantizerImpl::quantized_values(const at::Tensor& data, bool /*overwr
   return plain(quantize(data));
 }
 
+std::optional<BoundQuantizationFunction> QuantizerImpl::fixed_function() const {
+  return overrides_.entries()->empty() ? function_of_any_data() : std::nullopt;
+}
+
 OverrideHandle QuantizerImpl::register_override(OverrideFunction function) {
   static std::atomic<int64_t> last_id = 0;
   TORCH_CHECK_VALUE(function != nullptr, describe(), ": register_override got an empty function.");

@@ -110,6 +110,7 @@ class FF_API LinearQuantizerImpl : public CloneableQuantizer<LinearQuantizerImpl
 
  protected:
   at::Tensor quantized_values(const at::Tensor& data, bool overwrite) override;
+  std::optional<BoundQuantizationFunction> function_of_any_data() const override;
 
  private:
   void check_initialized() const;

@@ -14,6 +14,7 @@
 #include "fastforward/nn/metadata.h"
 #include "fastforward/nn/module_state.h"
 #include "fastforward/nn/override.h"
+#include "fastforward/tensor/bound_function.h"
 
 namespace ff::nn {
 
@@ -38,6 +39,10 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   /// itself. With `overwrite` the values may be written into the memory of `data`, if no gradient
   /// is wanted and there is no override.
   at::Tensor fake_quantize(const at::Tensor& data, bool overwrite = false);
+
+  /// Returns the function that forward() quantizes with, whatever the data is. Nothing if it
+  /// depends on the data, if there is none yet, and where an override stands before the quantizer.
+  std::optional<BoundQuantizationFunction> fixed_function() const;
 
   /// Puts `function` before this quantizer's quantize until the handle goes. Overrides nest: the
   /// last registered is called first and reaches the others through `next`.
@@ -79,6 +84,11 @@ class FF_API QuantizerImpl : public torch::nn::Module {
   /// Returns the values of `data` on the grid: quantize(data).dequantize(), unless a quantizer can
   /// do better. See fake_quantize(), which calls it when no override stands before it.
   virtual at::Tensor quantized_values(const at::Tensor& data, bool overwrite);
+  /// Returns the function that quantize() uses for any data; nothing if there is none. See
+  /// fixed_function(), which calls it when no override stands before it.
+  virtual std::optional<BoundQuantizationFunction> function_of_any_data() const {
+    return std::nullopt;
+  }
 
   /// Returns the type's name without "Impl".
   std::string type_name() const;

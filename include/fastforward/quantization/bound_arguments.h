@@ -49,6 +49,11 @@ class BoundArguments final : public BoundQuantizationFunction::Implementation {
         arguments_);
   }
 
+  /// The arguments as they were given.
+  const Tuple& tuple() const {
+    return arguments_;
+  }
+
   /// Derived's name without its namespace.
   static const std::string& function_name() {
     static const std::string name = unqualified_name(c10::demangle_type<Derived>());

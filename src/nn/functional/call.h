@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <initializer_list>
+#include <optional>
 
+#include "dispatch/output_scope.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/nn/functional/options.h"
 #include "tensor/plain.h"
@@ -25,6 +27,17 @@ void check_operands(const char* function, std::initializer_list<Operand> operand
 /// The output quantizer's answer to `output`, checked in strict mode.
 at::Tensor finish(const char* function, const at::Tensor& output, const FunctionalOptions& options,
                   bool strict);
+
+/// While one operator runs: its result goes through the output quantizer. A result that comes
+/// quantized has gone through it.
+class OutputGrid {
+ public:
+  explicit OutputGrid(const FunctionalOptions& options);
+
+ private:
+  std::optional<BoundQuantizationFunction> function_;
+  dispatch::OutputScope scope_;
+};
 
 /// The one way of all functional forms: checks, computes, quantizes the output.
 ///

@@ -20,6 +20,7 @@ std::optional<at::Tensor> optional(const at::Tensor& tensor) {
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                   const FunctionalOptions& options) {
   return call("linear", {{"input", input}, {"weight", weight}}, options, [&] {
+    const OutputGrid grid(options);
     // LibTorch's functional form transposes the weight and calls other operators than aten::linear,
     // with other roundings.
     if (is_quantized(input) || is_quantized(weight) || is_quantized(bias)) {

@@ -1,0 +1,150 @@
+#include "integer/grid.h"
+
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/bound_arguments.h"
+#include "fastforward/tensor/quantized_tensor.h"
+
+namespace ff::integer {
+namespace {
+
+using Affine = detail::BoundArguments<AffineQuantizationFunction>;
+
+struct Parameters {
+  const at::Tensor& scale;
+  const at::Tensor* offset;
+  const Granularity& granularity;
+  int64_t num_bits;
+};
+
+// Null for another function.
+std::optional<Parameters> parameters_of(const BoundQuantizationFunction& function) {
+  const auto* affine = dynamic_cast<const Affine*>(&function.implementation());
+  if (affine == nullptr)
+    return std::nullopt;
+  const auto& [scale, offset, granularity, num_bits, codes_dtype] = affine->tuple();
+  const bool has_offset = offset.has_value() && offset->defined();
+  return Parameters{scale, has_offset ? &*offset : nullptr, granularity, num_bits};
+}
+
+std::string no_affine(const BoundQuantizationFunction& function) {
+  return "it is quantized by " + function.name() + ", and integers take affine grids only";
+}
+
+double number_at(const at::Tensor& tensor, int64_t index) {
+  if (tensor.scalar_type() == at::kFloat)
+    return tensor.const_data_ptr<float>()[index];
+  return tensor.reshape({-1})[index].item<double>();
+}
+
+// As AffineQuantizationFunction rounds it.
+double zero_of(const Parameters& parameters, int64_t tile) {
+  if (parameters.offset == nullptr)
+    return 0;
+  const bool is_float = parameters.offset->scalar_type() != at::kDouble;
+  const double offset = number_at(*parameters.offset, tile);
+  return is_float ? std::nearbyintf(static_cast<float>(offset)) : std::nearbyint(offset);
+}
+
+std::string check_tensor(const at::Tensor& tensor) {
+  if (tensor.scalar_type() != at::kFloat)
+    return c10::str("its values have type ", tensor.scalar_type(), ", and integers give Float");
+  if (codes(tensor).scalar_type() != at::kChar)
+    return c10::str("its codes have type ", codes(tensor).scalar_type(),
+                    ", and integers take 8 bits at most");
+  if (!tensor.device().is_cpu())
+    return c10::str("it is on ", tensor.device(), ", and integers run on the CPU");
+  return "";
+}
+
+}  // namespace
+
+std::optional<int8_t> Grid::code_of_zero() const {
+  if (-zero < low || -zero > high)
+    return std::nullopt;
+  return static_cast<int8_t>(-zero);
+}
+
+int32_t Grid::code_of(float value) const {
+  const float position = std::nearbyintf(value / scale - static_cast<float>(zero));
+  return static_cast<int32_t>(
+      std::clamp(position, static_cast<float>(low), static_cast<float>(high)));
+}
+
+GridOrReason grid_of(const BoundQuantizationFunction& function) {
+  const std::optional<Parameters> parameters = parameters_of(function);
+  if (!parameters.has_value())
+    return {std::nullopt, no_affine(function)};
+  const auto& [scale, offset, granularity, num_bits] = *parameters;
+  if (num_bits > 8)
+    return {std::nullopt, c10::str("it has ", num_bits, " bits, and integers take 8 at most")};
+  if (scale.numel() != 1)
+    return {std::nullopt,
+            c10::str("it has ", scale.numel(), " scales, and integers take one for an activation")};
+  if (!scale.device().is_cpu())
+    return {std::nullopt,
+            c10::str("its scale is on ", scale.device(), ", and integers run on the CPU")};
+  constexpr double kLargestZero = 1 << 22;
+  const double zero = zero_of(*parameters, 0);
+  if (!(std::abs(zero) <= kLargestZero))
+    return {std::nullopt, c10::str("its offset is ", zero, ", too far for sums of 32 bits")};
+  const int32_t half = 1 << (num_bits - 1);
+  return {
+      Grid{static_cast<float>(number_at(scale, 0)), static_cast<int32_t>(zero), -half, half - 1},
+      ""};
+}
+
+GridOrReason grid_of(const at::Tensor& tensor) {
+  std::string why_not = check_tensor(tensor);
+  if (!why_not.empty())
+    return {std::nullopt, std::move(why_not)};
+  return grid_of(bound_function(tensor));
+}
+
+std::optional<Grid> grid_of(const dispatch::WantedOutput& output) {
+  if (output.function == nullptr)
+    return std::nullopt;
+  std::optional<Grid> grid = grid_of(*output.function).grid;
+  if (grid.has_value()) {
+    const int32_t low = grid->code_of(output.minimum), high = grid->code_of(output.maximum);
+    grid->low = low;
+    grid->high = high;
+  }
+  return grid;
+}
+
+WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
+  std::string why_not = check_tensor(weight);
+  if (!why_not.empty())
+    return {{}, std::move(why_not)};
+  const BoundQuantizationFunction function = bound_function(weight);
+  const std::optional<Parameters> parameters = parameters_of(function);
+  if (!parameters.has_value())
+    return {{}, no_affine(function)};
+  const int64_t tiles = parameters->scale.numel();
+  const at::Tensor scale = parameters->scale.detach();
+  if (tiles != 1) {
+    const std::vector<int64_t> tile = parameters->granularity.tile_size(weight.sizes());
+    for (int64_t i = 0; i < weight.dim(); ++i) {
+      const int64_t expected = i == axis ? 1 : weight.size(i);
+      if (tile[static_cast<size_t>(i)] != expected)
+        return {{},
+                c10::str("its scales are for tiles of shape ", c10::IntArrayRef(tile),
+                         ", and integers take one scale, or one for each output channel")};
+    }
+  }
+  WeightScales result;
+  for (int64_t i = 0; i < tiles; ++i) {
+    if (zero_of(*parameters, i) != 0)
+      return {{}, "it has an offset, and integers take symmetric weights"};
+    result.scales.push_back(number_at(scale, i));
+  }
+  return result;
+}
+
+}  // namespace ff::integer

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ff::integer {
+
+/// The weight of a linear layer or convolution as the kernels read it.
+struct PackedWeight {
+  /// Convolutions: channels are independent in groups; each group is packed by itself.
+  int64_t groups;
+  /// Output channels of a group.
+  int64_t channels;
+  /// Places of the window, 1 for a linear layer.
+  int64_t taps;
+  /// Input channels of a group.
+  int64_t depth;
+  /// int8, kernels::packed_size bytes for each group.
+  at::Tensor codes;
+  /// For each output channel of a group, filled up with zeros to panels of channels.
+  std::vector<int32_t> sums;
+  /// The largest sum of absolute values of the codes for one output channel.
+  int64_t largest;
+
+  /// Elements of `sums` and the like for a group.
+  int64_t panel_channels() const;
+  /// The codes of a group.
+  const int8_t* group(int64_t index) const;
+};
+
+/// Packs a weight whose codes are [groups * channels, depth, window...]. What was packed is kept as
+/// long as the codes are there, and as they are.
+std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& codes, int64_t groups);
+
+}  // namespace ff::integer
