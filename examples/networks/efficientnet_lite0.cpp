@@ -104,7 +104,7 @@ torch::Tensor EfficientNetLite0Impl::forward(const torch::Tensor& images) {
     x = block->as<InvertedResidual>()->forward(x);
   }
   x = torch::relu6(bn1_(conv_head_(x)));
-  x = torch::adaptive_avg_pool2d(x, {1, 1}).flatten(1);
+  x = torch::adaptive_avg_pool2d(x, {1, 1}).view({x.size(0), -1});
   return fc_(dropout_(x));
 }
 

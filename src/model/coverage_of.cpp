@@ -164,6 +164,10 @@ class Describer {
     return c10::str(c10::Join(", ", names));
   }
 
+  static bool is_unknown(const Call& call) {
+    return call.op->rule == nullptr && call.op->name.find("::") != std::string::npos;
+  }
+
   std::string reason_of(size_t index, const CallCoverage& line) const {
     const Call& call = graph_.calls()[index];
     const CallPlan& plan = program_.plan.calls[index];
@@ -171,8 +175,9 @@ class Describer {
       return "folded into " + program_.call_sites[program_.plan.folds[*plan.folded_norm].product];
     if (line.result == "float")
       return "left in float by the rules";
+    const std::string known = is_unknown(call) ? "not in the table of operators, " : "";
     if (!line.result.empty())
-      return call.kind == K::kFloat ? "computed in float" : "";
+      return call.kind == K::kFloat ? known + "computed in float" : "";
     if (call.results.empty() || call.results[0] < 0)
       return "its result holds no floating-point numbers";
     const Value& value = graph_.value(call.results[0]);
@@ -180,9 +185,6 @@ class Describer {
       return "computed from parameters";
     if (plan.keeps_grid)
       return "keeps the grid of its operand";
-    const bool is_unknown =
-        call.op->rule == nullptr && call.op->name.find("::") != std::string::npos;
-    const std::string known = is_unknown ? "not in the table of operators, " : "";
     if (value.is_returned)
       return known + "returned by the model, stays float";
     if (value.readers.empty())
@@ -216,6 +218,8 @@ class Describer {
 
   bool is_quantized(size_t index, const CallCoverage& line, bool all_on_grids) const {
     const Call& call = graph_.calls()[index];
+    if (is_unknown(call))
+      return false;
     if (call.kind == K::kProduct)
       return all_on_grids;
     if (call.kind == K::kLookup)

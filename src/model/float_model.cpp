@@ -3,7 +3,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/csrc/jit/runtime/graph_iterator.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
 
 #include <unordered_set>
 
@@ -49,37 +49,44 @@ std::function<void()> in_order(std::vector<std::function<void()>> all) {
   };
 }
 
-bool has_forks(const torch::jit::Module& module) {
-  const auto forward = module.find_method("forward");
-  if (!forward.has_value())
-    return false;
-  std::shared_ptr<torch::jit::Graph> graph = forward->graph()->copy();
-  torch::jit::Inline(*graph);
-  torch::jit::DepthFirstGraphNodeIterator nodes(graph);
-  for (torch::jit::Node* node = nodes.next(); node != nullptr; node = nodes.next()) {
-    if (node->kind() == c10::prim::fork)
-      return true;
-  }
-  return false;
-}
-
-// The interpreter runs operator by operator: nothing is fused or optimized away.
-class ScriptSource final : public ModelSource {
+// The forward's graph as it was written, one operator after the other. LibTorch's own executor keeps
+// what it optimized in an earlier run of the module, where operators are fused or gone.
+class PlainCode {
  public:
-  explicit ScriptSource(torch::jit::Module module)
-      : module_(std::move(module)), forks_(has_forks(module_)) {}
+  explicit PlainCode(const torch::jit::Module& module) {
+    const auto forward = module.find_method("forward");
+    if (!forward.has_value())
+      return;
+    const std::shared_ptr<torch::jit::Graph> graph = forward->graph()->copy();
+    torch::jit::Inline(*graph);
+    torch::jit::runRequiredPasses(graph);
+    code_ = torch::jit::Code(graph, forward->name());
+  }
 
-  c10::IValue forward(const Inputs& inputs) override {
+  c10::IValue run(const torch::jit::Module& module, const Inputs& inputs) const {
+    const torch::jit::Method forward = module.get_method("forward");
+    torch::jit::Stack stack = {module._ivalue()};
+    stack.insert(stack.end(), inputs.begin(), inputs.end());
+    forward.function().getSchema().checkAndNormalizeInputs(stack);
+    // Functions that could not be inlined have executors of their own.
     const torch::jit::GraphOptimizerEnabledGuard plain(false);
-    if (!forks_)
-      return module_.forward(inputs);
     // What the model forks runs here, in this thread, where it is seen and in the same order
     // always.
     const auto run_here = [](const std::function<void()>& task) { task(); };
-    const c10::intrusive_ptr<c10::ivalue::Future> result =
-        module_.get_method("forward").run_async(inputs, {}, run_here);
-    result->wait();
-    return result->value();
+    torch::jit::InterpreterState(code_, run_here).run(stack);
+    return std::move(stack.back());
+  }
+
+ private:
+  torch::jit::Code code_;
+};
+
+class ScriptSource final : public ModelSource {
+ public:
+  explicit ScriptSource(torch::jit::Module module) : module_(std::move(module)), code_(module_) {}
+
+  c10::IValue forward(const Inputs& inputs) override {
+    return code_.run(module_, inputs);
   }
   std::vector<ModelTensor> tensors() const override {
     TensorList tensors;
@@ -131,7 +138,7 @@ class ScriptSource final : public ModelSource {
   static constexpr const char* kTraining = "training";
 
   torch::jit::Module module_;
-  bool forks_;
+  PlainCode code_;
 };
 
 class FunctionSource final : public ModelSource {

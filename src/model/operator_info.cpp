@@ -39,10 +39,10 @@ bool holds_tensors(const c10::Type& type) {
 }
 
 const std::unordered_set<std::string> kDependOnArguments = {
-    "aten::_convolution", "aten::convolution", "aten::hardtanh",        "aten::hardtanh_",
-    "aten::clamp",        "aten::clamp_",      "aten::clamp_min",       "aten::clamp_min_",
-    "aten::pad",          "aten::clip",        "aten::constant_pad_nd", "aten::dropout",
-    "aten::dropout_",     "aten::clip_"};
+    "aten::_convolution", "aten::convolution", "aten::hardtanh",  "aten::hardtanh_",
+    "aten::clamp",        "aten::clamp_",      "aten::clamp_min", "aten::clamp_min_",
+    "aten::_pad_enum",    "aten::pad",         "aten::clip",      "aten::constant_pad_nd",
+    "aten::dropout",      "aten::dropout_",    "aten::clip_"};
 
 const std::unordered_set<std::string> kMayHandOn = {
     "aten::contiguous",      "aten::to",         "aten::_to_copy",

@@ -24,7 +24,7 @@ QuantizationConfig& QuantizationConfig::add_rule(mpath::Selector selector,
                                                  QuantizerFactory factory) {
   TORCH_CHECK_VALUE(factory != nullptr, "QuantizationConfig: the factory of the rule '",
                     selector.str(), "' is empty.");
-  rules_.push_back({std::move(selector), std::move(factory), nullptr});
+  rules_.push_back({std::move(selector), std::move(factory), nullptr, false});
   return *this;
 }
 
@@ -40,9 +40,11 @@ QuantizationConfig& QuantizationConfig::estimate_with(
 }
 
 QuantizationConfig& QuantizationConfig::leave_float(mpath::Selector selector) {
-  return add_rule(std::move(selector), [](const std::string&, const nn::QuantizerImpl&) {
+  add_rule(std::move(selector), [](const std::string&, const nn::QuantizerImpl&) {
     return nn::Quantizer(std::make_shared<nn::QuantizerStubImpl>());
   });
+  rules_.back().leaves_float = true;
+  return *this;
 }
 
 QuantizationConfig& QuantizationConfig::append(const QuantizationConfig& later) {
@@ -58,6 +60,15 @@ std::vector<mpath::Selector> QuantizationConfig::selectors() const {
   return result;
 }
 
+std::vector<mpath::Selector> QuantizationConfig::quantizing_selectors() const {
+  std::vector<mpath::Selector> result;
+  for (const Rule& rule : rules_) {
+    if (!rule.leaves_float)
+      result.push_back(rule.selector);
+  }
+  return result;
+}
+
 ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
                                             OverwritePolicy policy) const {
   ConfigReport report;
@@ -65,7 +76,9 @@ ConfigReport QuantizationConfig::initialize(const nn::ModuleRef& model,
   // By module, so that a quantizer with two names follows one rule.
   std::unordered_map<const torch::nn::Module*, size_t> winner;
   for (const Rule& rule : rules_) {
-    found.push_back(find_quantizers(model, rule.selector));
+    found.push_back(find_quantizers(model, rule.leaves_float
+                                               ? rule.selector | rule.selector / mpath::query("**")
+                                               : rule.selector));
     for (const Match& match : found.back())
       winner[match.module.get()] = found.size() - 1;
   }

@@ -177,7 +177,7 @@ ConfigReport QuantizedModelImpl::initialize(const QuantizationConfig& config,
 // A rule that names an operator without such a place would be ignored, unseen. One that would match
 // every operator names none: the model just has no weights, say.
 void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
-  for (const mpath::Selector& selector : config.selectors()) {
+  for (const mpath::Selector& selector : config.quantizing_selectors()) {
     if (!find_quantizers(selector).empty())
       continue;
     const std::vector<std::string> paths = model::matches_without_place(selector, *this);
@@ -193,15 +193,18 @@ void QuantizedModelImpl::explain_unmatched(const QuantizationConfig& config) {
     std::vector<std::string> places;
     for (const model::PlaceName& name : program_->place_names) {
       if (call != known.calls.end() && name.site == call->site)
-        places.push_back("'" + name.name + "'");
+        places.push_back(name.name);
     }
     if (!places.empty())
-      reason = "it has " + c10::Join(" and ", places) + " only";
+      reason = "it has '" + c10::Join("' and '", places) + "' only";
+    std::string example = places.empty() ? "**/[cls:conv2d]/weight" : call->site + "/" + places[0];
+    std::replace(example.begin(), example.end(), '.', '/');
     TORCH_CHECK_VALUE(
         false, "QuantizedModel: the rule '", selector.str(), "' matches '", path,
         "', where nothing can be quantized", reason.empty() ? "" : ": " + reason,
         ". Quantizers are the children 'weight' and 'output' of the sites that coverage() lists as "
-        "quantized; write the rule for one of them, like \"**/[cls:conv2d]/output\".");
+        "quantized; write the rule for one of them, like '",
+        example, "'.");
   }
 }
 

@@ -20,6 +20,12 @@ bool writes_one_operand(const Meeting& meeting) {
          meeting.arguments()[meeting.info.written[0]].isTensor();
 }
 
+// True if an operand that examples showed as several values is not the one of this place now.
+bool is_of_another_value(const Place& place, const Operand& operand, const MetOperand& met) {
+  return place.kind != Place::Kind::kWeight && met.value != place.value &&
+         std::find(operand.values.begin(), operand.values.end(), met.value) != operand.values.end();
+}
+
 // True if nobody but the caller can see the memory.
 bool is_own(const at::Tensor& tensor) {
   return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1;
@@ -116,7 +122,8 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
         meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& candidate) {
           return candidate.argument == where.argument && candidate.element == where.element;
         });
-    if (met == meeting.operands.end())
+    if (met == meeting.operands.end() ||
+        is_of_another_value(program_.plan.places[place], where, *met))
       continue;
     const at::Tensor tensor = meeting.tensor(where.argument, where.element);
     const at::Tensor values = program_.plan.places[place].kind == Place::Kind::kWeight
@@ -231,8 +238,7 @@ size_t Runner::call_met(const Meeting& meeting) const {
 }
 
 void Runner::finish_call(const Meeting& meeting, size_t index, size_t first) {
-  define_results(meeting, meeting.results(first),
-                 program_.recording.graph.calls()[index].results);
+  define_results(meeting, meeting.results(first), program_.recording.graph.calls()[index].results);
 }
 
 void Runner::on_source(Meeting& meeting, size_t first) {
@@ -263,8 +269,8 @@ void Runner::on_call(Meeting& meeting) {
     run_in_place(meeting, index);
   } else {
     put_operands_on_grids(meeting, index);
-    const bool is_base_kept = program_.recording.graph.calls()[index].is_view_of_written &&
-                              at::GradMode::is_enabled();
+    const bool is_base_kept =
+        program_.recording.graph.calls()[index].is_view_of_written && at::GradMode::is_enabled();
     const c10::IValue base = is_base_kept ? meeting.arguments()[0] : c10::IValue();
     call(meeting);
     if (base.isTensor())

@@ -210,4 +210,24 @@ TEST(AutoquantizeLayers, ChannelsLastStays) {
   EXPECT_EQ(kept, (std::vector<bool>{true, true, true}));
 }
 
+// torch::nn pads by other operators than Python does.
+TEST(AutoquantizeLayers, PaddingModulesKeepTheGrid) {
+  const auto convolution = [](auto padding_mode) {
+    return torch::nn::Conv2d(
+        torch::nn::Conv2dOptions(2, 3, 3).padding(1).padding_mode(padding_mode));
+  };
+  const torch::Tensor x = random_data({1, 2, 6, 6}, 3);
+  const auto check = [&](auto padding, const torch::nn::Conv2d& last) {
+    torch::nn::Sequential net(torch::nn::Conv2d(torch::nn::Conv2dOptions(2, 2, 1)),
+                              torch::nn::ReLU(), padding, last);
+    EXPECT_EQ(sorted(quantizer_paths(ff::autoquantize(net, x))),
+              (Names{"0.conv2d.weight", "0.relu.output", "3.conv2d.weight", "inputs.0.output"}));
+  };
+  check(torch::nn::ZeroPad2d(1), convolution(torch::kZeros));
+  check(torch::nn::ConstantPad2d(torch::nn::ConstantPad2dOptions(1, 0)),
+        convolution(torch::kReflect));
+  check(torch::nn::ReflectionPad2d(1), convolution(torch::kReplicate));
+  check(torch::nn::ReplicationPad2d(1), convolution(torch::kCircular));
+}
+
 }  // namespace

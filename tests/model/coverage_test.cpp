@@ -140,4 +140,18 @@ TEST(Coverage, IsJson) {
   EXPECT_EQ(json["unseen"], nlohmann::json::parse(R"json({"aten::add": 3})json"));
 }
 
+TEST(Coverage, AnUnknownOperatorIsNotQuantized) {
+  const torch::Tensor w = random_data({4, 4}, 1);
+  const ff::FloatModel net([=](const torch::Tensor& x) {
+    return torch::linear(torch::cumsum(torch::linear(x, w), -1), w);
+  });
+  const Coverage coverage = ff::autoquantize(net, random_data({3, 4}, 2))->coverage();
+  ASSERT_EQ(coverage.calls.size(), 3);
+  EXPECT_EQ(coverage.calls[1].op, "aten::cumsum");
+  EXPECT_EQ(coverage.calls[1].result, "8 bits PerTensor()") << "for the product behind it";
+  EXPECT_EQ(coverage.calls[1].reason, "not in the table of operators, computed in float");
+  EXPECT_FALSE(coverage.calls[1].is_quantized);
+  EXPECT_EQ(coverage.quantized(), 2);
+}
+
 }  // namespace

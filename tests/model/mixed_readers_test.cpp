@@ -8,6 +8,7 @@
 
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
+#include "fastforward/model/presets.h"
 #include "fastforward/nn/disable_quantization.h"
 #include "model/explicit_quantization.h"
 #include "support/tensors.h"
@@ -164,6 +165,59 @@ TEST(MixedReaders, AValueWhoseViewIsWrittenToLaterHasItsGradient) {
     return product + y.mm(b) + y.exp().sum();
   };
   expect_float_gradient(net);
+}
+
+// Values that a call reads in one example each, on a grid for that call only: others read them in
+// float.
+Tensors three_readings(const torch::Tensor& h, const torch::Tensor& w) {
+  return {h, torch::softmax(h, -1), torch::linear(h, w)};
+}
+
+// The range of the input is that of all examples, so it stays out.
+QuantizedModel quantized_inside(const FloatModel& net, const ff::Examples& examples) {
+  ff::QuantizationConfig config = ff::presets::w8a8();
+  config.leave_float("inputs/**");
+  QuantizedModel model = ff::autoquantize(net, examples, config);
+  ff::calibrate(model, examples);
+  model->set_strict(true);
+  return model;
+}
+
+TEST(MixedReaders, ACallReadsTheValueOfTheBranchThatWasTaken) {
+  const torch::Tensor w = random_data({3, 3}, 1);
+  const FloatModel net([=](const torch::Tensor& in) {
+    return three_readings(in.size(0) == 2 ? torch::sigmoid(in) : torch::relu(in), w);
+  });
+  const torch::Tensor one = random_data({5, 3}, 2) * 100, other = random_data({2, 3}, 3);
+  QuantizedModel model = quantized_inside(net, std::vector<ff::Inputs>{{one}, {other}});
+  for (const torch::Tensor& x : {one, other}) {
+    const Tensors results = model->run({x}).toTensorVector();
+    const Tensors expected = quantized_inside(net, x)->run({x}).toTensorVector();
+    for (size_t i = 0; i < results.size(); ++i)
+      EXPECT_TRUE(same(results[i], expected[i])) << "result " << i << " of " << x.size(0);
+  }
+}
+
+TEST(MixedReaders, ACallReadsWhatAnOptionalFunctionGives) {
+  const torch::Tensor w = random_data({3, 3}, 1);
+  const FloatModel net([=](const torch::Tensor& in) {
+    const torch::Tensor h = torch::linear(in, w);
+    return three_readings(in.size(0) == 2 ? h + in : h, w);
+  });
+  const torch::Tensor one = random_data({5, 3}, 2), other = random_data({2, 3}, 3);
+  QuantizedModel model = quantized_inside(net, std::vector<ff::Inputs>{{one}, {other}});
+  EXPECT_TRUE(model->uninitialized().empty());
+  for (const torch::Tensor& x : {one, other}) {
+    const torch::Tensor h = torch::linear(x, on_grid(model, "linear.weight", w));
+    const bool is_second = x.size(0) == 2;
+    const torch::Tensor read = is_second ? on_grid(model, "linear.output", h) + x : h;
+    const Tensors results = model->run({x}).toTensorVector();
+    EXPECT_TRUE(same(results[1], torch::softmax(read, -1)));
+    EXPECT_TRUE(same(
+        results[2],
+        linear_on_grids(model, on_grid(model, is_second ? "add.output" : "linear.output", read), w,
+                        "linear")));
+  }
 }
 
 }  // namespace

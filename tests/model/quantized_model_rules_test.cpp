@@ -4,6 +4,7 @@
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
 #include "fastforward/model/presets.h"
+#include "fastforward/nn/quantizer_stub.h"
 #include "model/explicit_quantization.h"
 #include "support/expect_error.h"
 #include "support/tensors.h"
@@ -66,12 +67,26 @@ TEST(QuantizedModelRules, ARuleForWhatCannotBeQuantized) {
   ff::QuantizationConfig weight;
   weight.add_rule<ff::nn::LinearQuantizer>("fc1/relu/weight", ff::nn::LinearQuantizerOptions(8));
   EXPECT_ERROR(c10::ValueError,
-               "matches 'fc1.relu.weight', where nothing can be quantized: it has 'output' only",
+               "matches 'fc1.relu.weight', where nothing can be quantized: it has 'output' only. "
+               "Quantizers are the children 'weight' and 'output' of the sites that coverage() "
+               "lists as quantized; write the rule for one of them, like 'fc1/relu/output'.",
                ff::autoquantize(TwoLayers(), random_data({16, 4}, 1), weight));
   ff::QuantizationConfig whole;
   whole.add_rule<ff::nn::LinearQuantizer>("**/[cls:softmax]", ff::nn::LinearQuantizerOptions(8));
   EXPECT_ERROR(c10::ValueError, "matches 'softmax', where nothing can be quantized",
                ff::autoquantize(net, random_data({4, 4}, 1), whole));
+}
+
+TEST(QuantizedModelRules, ASiteOrModuleIsLeftInFloat) {
+  const torch::Tensor x = random_data({16, 4}, 1);
+  for (const char* query : {"**/[cls:addmm]", "**/[cls:Linear]", "fc1", "fc1/addmm"}) {
+    ff::QuantizationConfig config = ff::presets::w8a8();
+    config.leave_float(query);
+    QuantizedModel model = ff::autoquantize(TwoLayers(), x, config);
+    EXPECT_TRUE(ff::nn::is_stub(*model->find_quantizers("fc1/addmm/weight")[0].module)) << query;
+    ff::calibrate(model, x);
+    EXPECT_EQ(model(x).sizes(), (std::vector<int64_t>{16, 3})) << query;
+  }
 }
 
 TEST(QuantizedModelRules, WeightsByPath) {

@@ -69,13 +69,16 @@ class FF_API QuantizationConfig {
   /// Says what estimates the ranges of the quantizers that the rule added last makes, where
   /// ff::calibrate does it. Throws c10::ValueError if there is no rule yet or `estimator` is null.
   QuantizationConfig& estimate_with(std::shared_ptr<range_setting::RangeEstimator> estimator);
-  /// Adds a rule that leaves the places in float.
+  /// Adds a rule that leaves in float the places that `selector` matches, and those below modules
+  /// and sites that it matches.
   QuantizationConfig& leave_float(mpath::Selector selector);
   /// Adds the rules of `later` after these, so that they win.
   QuantizationConfig& append(const QuantizationConfig& later);
 
   /// Returns the selectors of the rules.
   std::vector<mpath::Selector> selectors() const;
+  /// Returns the selectors of the rules but those of leave_float().
+  std::vector<mpath::Selector> quantizing_selectors() const;
   /// Returns the number of rules.
   size_t size() const {
     return rules_.size();
@@ -94,6 +97,7 @@ class FF_API QuantizationConfig {
     mpath::Selector selector;
     QuantizerFactory factory;
     std::shared_ptr<range_setting::RangeEstimator> estimator;
+    bool leaves_float;
   };
 
   std::vector<Rule> rules_;
