@@ -5,6 +5,7 @@
 #include "fastforward/core/api.h"
 #include "fastforward/core/progress.h"
 #include "fastforward/core/type_name.h"
+#include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/model/autoquantize.h"

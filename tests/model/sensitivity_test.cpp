@@ -178,4 +178,26 @@ TEST(Sensitivity, ErrorsOnTheWay) {
     EXPECT_NEAR(metric, expected.at(path), 1e-9) << path;
 }
 
+TEST(Sensitivity, WeightAndOutputOfASiteTogether) {
+  const torch::Tensor w1 = random_data({4, 3}, 1), w2 = random_data({2, 4}, 2),
+                      x = random_data({6, 3}, 3);
+  QuantizedModel model = ff::autoquantize(
+      [=](const torch::Tensor& in) { return torch::linear(torch::linear(in, w1), w2); }, x,
+      ff::presets::with_bits({.weight_bits = 4, .activation_bits = 4}));
+  ff::calibrate(model, x);
+  const torch::Tensor reference = torch::linear(torch::linear(x, w1), w2);
+  const torch::Tensor h = torch::linear(x, on_grid(model, "linear.weight", w1));
+  std::map<std::string, double> metrics;
+  for (const auto& line : ff::sensitivity(model, x, ff::sqnr, {.by_site = true}).quantizers)
+    metrics[line.quantizer] = line.metric;
+  ASSERT_EQ(metrics.size(), 3);
+  EXPECT_DOUBLE_EQ(metrics.at("linear"),
+                   decibels(torch::linear(on_grid(model, "linear.output", h), w2), reference));
+  EXPECT_DOUBLE_EQ(
+      metrics.at("linear_1"),
+      decibels(torch::linear(torch::linear(x, w1), on_grid(model, "linear_1.weight", w2)),
+               reference));
+  EXPECT_EQ(metrics.count("inputs.0"), 1);
+}
+
 }  // namespace

@@ -9,6 +9,7 @@
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
 #include "fastforward/model/summary.h"
+#include "fastforward/storage/quantized_model.h"
 #include "fastforward/storage/state.h"
 #include "model/explicit_quantization.h"
 #include "support/expect_error.h"
@@ -95,6 +96,22 @@ TEST_F(AutoquantizedState, OfTorchScript) {
   QuantizedModel other = ff::autoquantize(net.deepcopy(), x);
   EXPECT_TRUE(ff::load_quantization_state(other, folder_ / "state").is_complete());
   EXPECT_TRUE(same(other(x), model(x)));
+}
+
+TEST_F(AutoquantizedState, AFolderHasTheWeightsToo) {
+  Net net, fresh;
+  net->eval();
+  fresh->eval();
+  QuantizedModel model = ff::autoquantize(net, examples(), ff::presets::w4a8());
+  ff::calibrate(model, examples());
+  ff::save_quantized_model(model, folder_ / "model");
+  QuantizedModel other = ff::autoquantize(fresh, examples(), ff::presets::w8a8());
+  EXPECT_FALSE(same(other->float_model().forward(examples()[0]).toTensor(),
+                    model->float_model().forward(examples()[0]).toTensor()));
+  EXPECT_TRUE(ff::load_quantized_model(other, folder_ / "model").is_complete());
+  EXPECT_TRUE(same(fresh->conv->weight, net->conv->weight)) << "the float model's own tensors";
+  for (const ff::Inputs& inputs : examples())
+    EXPECT_TRUE(same(other->run(inputs).toTensor(), model->run(inputs).toTensor()));
 }
 
 TEST_F(AutoquantizedState, OfAnotherModelIsRefused) {
