@@ -25,6 +25,8 @@ std::vector<Benchmark> quantizer_call();
 std::vector<Benchmark> storage();
 /// A whole model with quantizers against the same in float; little where `make models` was not run.
 std::vector<Benchmark> model(const Sizes& sizes);
+/// Layers in integers against the same in float.
+std::vector<Benchmark> integer(const Sizes& sizes);
 /// Two threads against one.
 std::vector<Benchmark> threads(const Sizes& sizes);
 

@@ -5,6 +5,7 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "fastforward/dispatch/integer_guard.h"
@@ -56,61 +57,74 @@ at::Tensor finish(const Product& product, const at::Tensor& results,
   return product.output.has_value() ? output.function->attach(results, at::kFloat) : results;
 }
 
-// The codes under a window, for each place of it.
+// The codes under a window, for each place of it. Axes that are missing have one element.
 class Rows {
  public:
   // `codes`: [batch, axes..., channels], contiguous.
   Rows(const at::Tensor& codes, c10::IntArrayRef window, const Window& geometry,
        const int8_t* padding)
-      : codes_(codes.const_data_ptr<int8_t>()),
-        channels_(codes.size(-1)),
-        padding_(padding),
-        geometry_(geometry) {
-    for (size_t axis = 0; axis < window.size(); ++axis) {
-      window_.push_back(window[axis]);
-      in_.push_back(codes.size(static_cast<int64_t>(axis) + 1));
-      out_.push_back((in_[axis] + 2 * geometry.padding[axis] -
-                      geometry.dilation[axis] * (window[axis] - 1) - 1) /
-                         geometry.stride[axis] +
-                     1);
+      : codes_(codes.const_data_ptr<int8_t>()), channels_(codes.size(-1)), padding_(padding) {
+    const size_t missing = kAxes - window.size();
+    for (size_t i = 0; i < window.size(); ++i) {
+      Axis& axis = axes_[missing + i];
+      axis = {window[i],
+              codes.size(static_cast<int64_t>(i) + 1),
+              0,
+              geometry.stride[i],
+              geometry.padding[i],
+              geometry.dilation[i]};
+      axis.out =
+          (axis.in + 2 * axis.padding - axis.dilation * (axis.window - 1) - 1) / axis.stride + 1;
+      out_.push_back(axis.out);
     }
   }
 
+  // Sizes of the result's axes.
   const std::vector<int64_t>& out_sizes() const {
     return out_;
   }
 
   void find(int64_t begin, int64_t count, const int8_t** rows) const {
+    const auto& [planes, lines, columns] = axes_;
     for (int64_t row = begin; row < begin + count; ++row) {
-      std::vector<int64_t> corner(out_.size());
-      int64_t rest = row;
-      for (size_t axis = out_.size(); axis-- > 0; rest /= out_[axis])
-        corner[axis] = rest % out_[axis] * geometry_.stride[axis] - geometry_.padding[axis];
-      rows = find_taps(0, rest, true, corner, rows);
+      const int64_t line = row / columns.out, plane = line / lines.out;
+      const int64_t image = plane / planes.out;
+      const int64_t x = row % columns.out, y = line % lines.out, z = plane % planes.out;
+      for (int64_t k = 0; k < planes.window; ++k) {
+        const int64_t in_plane = planes.at(z, k);
+        for (int64_t j = 0; j < lines.window; ++j) {
+          const int64_t in_line = lines.at(y, j);
+          const bool is_inside = planes.has(in_plane) && lines.has(in_line);
+          const int64_t first = ((image * planes.in + in_plane) * lines.in + in_line) * columns.in;
+          for (int64_t i = 0; i < columns.window; ++i) {
+            const int64_t in_column = columns.at(x, i);
+            *rows++ = is_inside && columns.has(in_column) ? codes_ + (first + in_column) * channels_
+                                                          : padding_;
+          }
+        }
+      }
     }
   }
 
  private:
-  // All places of the window from `axis` on; `place` counts the elements before that axis.
-  const int8_t** find_taps(size_t axis, int64_t place, bool is_inside,
-                           const std::vector<int64_t>& corner, const int8_t** rows) const {
-    if (axis == window_.size()) {
-      *rows = is_inside ? codes_ + place * channels_ : padding_;
-      return rows + 1;
+  static constexpr size_t kAxes = 3;
+  struct Axis {
+    int64_t window = 1, in = 1, out = 1, stride = 1, padding = 0, dilation = 1;
+
+    // Where a place of the window lies.
+    int64_t at(int64_t result, int64_t place) const {
+      return result * stride - padding + place * dilation;
     }
-    for (int64_t tap = 0; tap < window_[axis]; ++tap) {
-      const int64_t at = corner[axis] + tap * geometry_.dilation[axis];
-      rows = find_taps(axis + 1, place * in_[axis] + at, is_inside && at >= 0 && at < in_[axis],
-                       corner, rows);
+    bool has(int64_t index) const {
+      return index >= 0 && index < in;
     }
-    return rows;
-  }
+  };
 
   const int8_t* codes_;
   int64_t channels_;
   const int8_t* padding_;
-  Window geometry_;
-  std::vector<int64_t> window_, in_, out_;
+  std::array<Axis, kAxes> axes_;
+  std::vector<int64_t> out_;
 };
 
 }  // namespace
@@ -132,8 +146,10 @@ at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const 
                        const Window& window, const dispatch::WantedOutput& output) {
   const Product product = *prepare(input, weight, bias, window.groups, output).product;
   const at::Tensor together = codes(input).movedim(1, -1).contiguous();
-  const std::vector<int8_t> padding(static_cast<size_t>(product.weight->depth),
-                                    product.input.code_of_zero().value_or(0));
+  const PackedWeight& packed = *product.weight;
+  const std::vector<int8_t> padding(
+      static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth),
+      product.input.code_of_zero().value_or(0));
   const Rows rows(together, weight.sizes().slice(2), window, padding.data());
   std::vector<int64_t> sizes = {input.size(0)};
   sizes.insert(sizes.end(), rows.out_sizes().begin(), rows.out_sizes().end());

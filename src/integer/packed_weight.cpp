@@ -20,16 +20,20 @@ namespace {
 
 std::shared_ptr<const PackedWeight> pack(const at::Tensor& codes, int64_t groups) {
   auto packed = std::make_shared<PackedWeight>();
-  packed->groups = groups;
-  packed->channels = codes.size(0) / groups;
   packed->depth = codes.size(1);
   packed->taps = 1;
   for (int64_t axis = 2; axis < codes.dim(); ++axis)
     packed->taps *= codes.size(axis);
+  packed->is_depthwise = groups > 1 && groups == codes.size(0) && packed->depth == 1 &&
+                         packed->taps <= kernels::kDepthwiseTaps;
+  if (packed->is_depthwise)
+    groups = 1;
+  packed->groups = groups;
+  packed->channels = codes.size(0) / groups;
   // [channel, tap, depth]
   const at::Tensor ordered =
       codes.reshape({codes.size(0), packed->depth, packed->taps}).transpose(1, 2).contiguous();
-  const int64_t bytes = kernels::packed_size(packed->channels, packed->taps, packed->depth);
+  const int64_t bytes = packed->group_bytes();
   const int64_t row = packed->taps * packed->depth, panel = packed->panel_channels();
   packed->codes = at::empty({groups * bytes}, codes.options());
   packed->sums.resize(static_cast<size_t>(groups * panel));
@@ -37,7 +41,9 @@ std::shared_ptr<const PackedWeight> pack(const at::Tensor& codes, int64_t groups
   const auto* from = ordered.const_data_ptr<int8_t>();
   for (int64_t g = 0; g < groups; ++g) {
     const int8_t* group = from + g * packed->channels * row;
-    kernels::reference::pack_weights(group, packed->channels, packed->taps, packed->depth,
+    kernels::reference::pack_weights(group, packed->channels,
+                                     packed->is_depthwise ? 1 : packed->taps,
+                                     packed->is_depthwise ? packed->taps : packed->depth,
                                      packed->codes.mutable_data_ptr<int8_t>() + g * bytes);
     for (int64_t c = 0; c < packed->channels; ++c) {
       int64_t sum = 0, absolute = 0;
@@ -100,8 +106,13 @@ int64_t PackedWeight::panel_channels() const {
   return kernels::round_up(channels, kernels::kPanelChannels);
 }
 
+int64_t PackedWeight::group_bytes() const {
+  return is_depthwise ? kernels::packed_size(channels, 1, taps)
+                      : kernels::packed_size(channels, taps, depth);
+}
+
 const int8_t* PackedWeight::group(int64_t index) const {
-  return codes.const_data_ptr<int8_t>() + index * kernels::packed_size(channels, taps, depth);
+  return codes.const_data_ptr<int8_t>() + index * group_bytes();
 }
 
 std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& codes, int64_t groups) {

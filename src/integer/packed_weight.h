@@ -11,15 +11,18 @@ namespace ff::integer {
 
 /// The weight of a linear layer or convolution as the kernels read it.
 struct PackedWeight {
-  /// Convolutions: channels are independent in groups; each group is packed by itself.
+  /// Convolutions: channels are independent in groups; each group is packed by itself. One where
+  /// the convolution is depthwise.
   int64_t groups;
+  /// True if each channel has only itself as input, and the depthwise kernel takes the window.
+  bool is_depthwise;
   /// Output channels of a group.
   int64_t channels;
   /// Places of the window, 1 for a linear layer.
   int64_t taps;
-  /// Input channels of a group.
+  /// Input channels of a group; one where the convolution is depthwise.
   int64_t depth;
-  /// int8, kernels::packed_size bytes for each group.
+  /// int8, group_bytes() for each group.
   at::Tensor codes;
   /// For each output channel of a group, filled up with zeros to panels of channels.
   std::vector<int32_t> sums;
@@ -28,6 +31,8 @@ struct PackedWeight {
 
   /// Elements of `sums` and the like for a group.
   int64_t panel_channels() const;
+  /// Bytes of the codes of a group.
+  int64_t group_bytes() const;
   /// The codes of a group.
   const int8_t* group(int64_t index) const;
 };

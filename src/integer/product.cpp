@@ -46,19 +46,22 @@ Epilogue epilogue_of(const Product& product) {
 // Rows whose codes stay in the first cache while all weights pass by; a multiple of all tiles.
 int64_t rows_of_block(const PackedWeight& weight) {
   constexpr int64_t kTiles = 24, kBytes = 32768, kMost = 20 * kTiles;
-  const int64_t row = std::max<int64_t>(1, weight.taps * weight.depth);
+  const int64_t row =
+      std::max<int64_t>(1, weight.is_depthwise ? weight.channels : weight.taps * weight.depth);
   return std::clamp(kBytes / row / kTiles * kTiles, kTiles, kMost);
 }
 
-void run_group(const kernels::Table& table, const kernels::Product& product,
-               const std::vector<const int8_t*>& rows, int64_t count, int8_t* results,
-               int64_t stride) {
-  table.products.product_codes(rows.data(), count, product, results, stride);
+void run_group(const kernels::ProductEntries& entries, bool is_depthwise,
+               const kernels::Product& product, const std::vector<const int8_t*>& rows,
+               int64_t count, int8_t* results, int64_t stride) {
+  (is_depthwise ? entries.depthwise_codes : entries.product_codes)(rows.data(), count, product,
+                                                                   results, stride);
 }
-void run_group(const kernels::Table& table, const kernels::Product& product,
-               const std::vector<const int8_t*>& rows, int64_t count, float* results,
-               int64_t stride) {
-  table.products.product_values(rows.data(), count, product, results, stride);
+void run_group(const kernels::ProductEntries& entries, bool is_depthwise,
+               const kernels::Product& product, const std::vector<const int8_t*>& rows,
+               int64_t count, float* results, int64_t stride) {
+  (is_depthwise ? entries.depthwise_values : entries.product_values)(rows.data(), count, product,
+                                                                     results, stride);
 }
 
 template <typename T>
@@ -66,7 +69,7 @@ void run(const Product& product, int64_t rows, const FindRows& find_rows, const 
          T* results) {
   const PackedWeight& weight = *product.weight;
   const Epilogue epilogue = epilogue_of(product);
-  const kernels::Table& table = kernel_table();
+  const kernels::ProductEntries& entries = kernel_table().products;
   const int64_t block = rows_of_block(weight), panel = weight.panel_channels();
   const int64_t stride = weight.groups * weight.channels;
   const auto begin_of = [&](int64_t g) {
@@ -95,8 +98,8 @@ void run(const Product& product, int64_t rows, const FindRows& find_rows, const 
               found[static_cast<size_t>(i)] += weight.depth;
           }
         }
-        run_group(table, begin_of(g), found, count, results + begin * stride + g * weight.channels,
-                  stride);
+        run_group(entries, weight.is_depthwise, begin_of(g), found, count,
+                  results + begin * stride + g * weight.channels, stride);
       }
     }
   });

@@ -12,8 +12,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ff::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DotTag = hn::ScalableTag<int32_t>;
-using DotVec = hn::Vec<DotTag>;
+// D: a tag of int32_t, of any length.
 
 #if HWY_TARGET == HWY_AVX3_DL
 
@@ -21,15 +20,22 @@ using DotVec = hn::Vec<DotTag>;
 // times the sum of the weights is too much.
 constexpr int32_t kDotBias = 128;
 
-using DotCodes = DotVec;
-HWY_INLINE DotCodes PrepareCodes(DotVec codes) {
-  return hn::Xor(codes, hn::Set(DotTag(), static_cast<int32_t>(0x80808080)));
+template <class D>
+using DotCodes = hn::Vec<D>;
+template <class D>
+using DotWeights = hn::Vec<D>;
+
+template <class D>
+HWY_INLINE DotCodes<D> PrepareCodes(D d, hn::Vec<D> codes) {
+  return hn::Xor(codes, hn::Set(d, static_cast<int32_t>(0x80808080)));
 }
-using DotWeights = DotVec;
-HWY_INLINE DotWeights PrepareWeights(DotVec weights) {
+template <class D>
+HWY_INLINE DotWeights<D> PrepareWeights(D /*d*/, hn::Vec<D> weights) {
   return weights;
 }
-HWY_INLINE DotVec Dot(DotVec sums, const DotCodes& codes, const DotWeights& weights) {
+template <class D>
+HWY_INLINE hn::Vec<D> Dot(D /*d*/, hn::Vec<D> sums, const DotCodes<D>& codes,
+                          const DotWeights<D>& weights) {
   // Highway 1.0 knows the processor, but does not turn this instruction on.
   asm("vpdpbusd %2, %1, %0" : "+v"(sums.raw) : "v"(codes.raw), "v"(weights.raw));
   return sums;
@@ -40,29 +46,36 @@ HWY_INLINE DotVec Dot(DotVec sums, const DotCodes& codes, const DotWeights& weig
 constexpr int32_t kDotBias = 0;
 
 // Numbers of 16 bits: those at even and at odd places.
-using WideTag = hn::Repartition<int16_t, DotTag>;
+template <class D>
 struct DotCodes {
-  hn::Vec<WideTag> even, odd;
+  hn::Vec<hn::Repartition<int16_t, D>> even, odd;
 };
-HWY_INLINE DotCodes PrepareCodes(DotVec codes) {
-  const auto both = hn::BitCast(WideTag(), codes);
+template <class D>
+using DotWeights = DotCodes<D>;
+
+template <class D>
+HWY_INLINE DotCodes<D> PrepareCodes(D /*d*/, hn::Vec<D> codes) {
+  const auto both = hn::BitCast(hn::Repartition<int16_t, D>(), codes);
   return {hn::ShiftRight<8>(hn::ShiftLeft<8>(both)), hn::ShiftRight<8>(both)};
 }
-using DotWeights = DotCodes;
-HWY_INLINE DotWeights PrepareWeights(DotVec weights) {
-  return PrepareCodes(weights);
+template <class D>
+HWY_INLINE DotWeights<D> PrepareWeights(D d, hn::Vec<D> weights) {
+  return PrepareCodes(d, weights);
 }
 // On x86 each lane of the sums gets its own two products; the second sum stays.
-HWY_INLINE DotVec Dot(DotVec sums, const DotCodes& codes, const DotWeights& weights) {
-  auto unused = hn::Zero(DotTag());
-  sums = hn::ReorderWidenMulAccumulate(DotTag(), codes.even, weights.even, sums, unused);
-  return hn::ReorderWidenMulAccumulate(DotTag(), codes.odd, weights.odd, sums, unused);
+template <class D>
+HWY_INLINE hn::Vec<D> Dot(D d, hn::Vec<D> sums, const DotCodes<D>& codes,
+                          const DotWeights<D>& weights) {
+  auto unused = hn::Zero(d);
+  sums = hn::ReorderWidenMulAccumulate(d, codes.even, weights.even, sums, unused);
+  return hn::ReorderWidenMulAccumulate(d, codes.odd, weights.odd, sums, unused);
 }
 
 #endif
 
-// Keeps sums in their register after a loop: GCC 12 spills them otherwise (docs/performance.md).
-HWY_INLINE void KeepInRegister(DotVec& sums) {
+// Keeps sums in their register after a loop: GCC 12 spills them otherwise (docs/integers.md).
+template <class V>
+HWY_INLINE void KeepInRegister(V& sums) {
   asm("" : "+v"(sums.raw));
 }
 

@@ -17,6 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace ff::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+using DotTag = hn::ScalableTag<int32_t>;
+using DotVec = hn::Vec<DotTag>;
 constexpr auto kDotLanes = static_cast<int64_t>(hn::MaxLanes(DotTag()));
 constexpr int64_t kPanelVectors = kPanelChannels / kDotLanes;
 // Bytes of a panel for one quad.
@@ -64,7 +66,7 @@ struct Finish {
 // kVectors vectors as fields, one in the next: GCC keeps the elements of an array in memory.
 template <int kVectors>
 struct WeightVectors {
-  DotWeights weights;
+  DotWeights<DotTag> weights;
   WeightVectors<kVectors - 1> rest;
 
   // The vectors of a panel lie together, panels `stride` bytes apart.
@@ -72,7 +74,7 @@ struct WeightVectors {
     const hn::Repartition<int8_t, DotTag> bytes;
     const int8_t* from =
         panel + first / kPanelVectors * stride + first % kPanelVectors * kDotLanes * kQuad;
-    weights = PrepareWeights(hn::BitCast(DotTag(), hn::LoadU(bytes, from)));
+    weights = PrepareWeights(DotTag(), hn::BitCast(DotTag(), hn::LoadU(bytes, from)));
     rest.Load(panel, stride, first + 1);
   }
 };
@@ -92,8 +94,8 @@ struct RowSums {
     sums = hn::Mul(hn::LoadU(d, product.sums + channel), hn::Set(d, product.zero - kDotBias));
     rest.Begin(product, channel + kDotLanes);
   }
-  HWY_INLINE void Add(const DotCodes& codes, const WeightVectors<kVectors>& weights) {
-    sums = Dot(sums, codes, weights.weights);
+  HWY_INLINE void Add(const DotCodes<DotTag>& codes, const WeightVectors<kVectors>& weights) {
+    sums = Dot(DotTag(), sums, codes, weights.weights);
     rest.Add(codes, weights.rest);
   }
   HWY_INLINE void Keep() {
@@ -110,7 +112,7 @@ struct RowSums {
 template <>
 struct RowSums<0> {
   HWY_INLINE void Begin(const Product&, int64_t) {}
-  HWY_INLINE void Add(const DotCodes&, const WeightVectors<0>&) {}
+  HWY_INLINE void Add(const DotCodes<DotTag>&, const WeightVectors<0>&) {}
   HWY_INLINE void Keep() {}
   template <typename T>
   HWY_INLINE void Store(const Finish&, const Product&, int64_t, T*) const {}
@@ -131,12 +133,12 @@ struct TileSums {
     codes = rows[0];
     rest.SetTap(rows + taps, taps);
   }
-  // `n` codes of a quad.
+  // kCodes codes of a quad.
   template <int kCodes>
   HWY_INLINE void Add(int64_t depth, const WeightVectors<kVectors>& weights) {
     int32_t quad = 0;
     memcpy(&quad, codes + depth, kCodes);
-    row.Add(PrepareCodes(hn::Set(DotTag(), quad)), weights);
+    row.Add(PrepareCodes(DotTag(), hn::Set(DotTag(), quad)), weights);
     rest.template Add<kCodes>(depth, weights);
   }
   HWY_INLINE void Keep() {

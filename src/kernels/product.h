@@ -9,6 +9,9 @@ inline constexpr int64_t kPanelChannels = 16;
 /// Codes along the depth that lie together.
 inline constexpr int64_t kQuad = 4;
 
+/// Taps that a depthwise product may have.
+inline constexpr int64_t kDepthwiseTaps = 64;
+
 constexpr int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }

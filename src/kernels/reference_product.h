@@ -79,4 +79,39 @@ inline void product_values(const int8_t* const* rows, int64_t count, const Produ
                    });
 }
 
+/// A row and a channel that has only itself as input. Weights are packed as pack_weights does it
+/// with one tap and the taps as depth; rows[r * taps + t] are the codes of all channels.
+inline float depthwise_value(const int8_t* const* row, const Product& product,
+                             int64_t channel) noexcept {
+  const int64_t quads = round_up(product.taps, kQuad) / kQuad;
+  auto sum = static_cast<uint32_t>(product.zero) * static_cast<uint32_t>(product.sums[channel]);
+  for (int64_t t = 0; t < product.taps; ++t) {
+    const int64_t quad = channel / kPanelChannels * quads + t / kQuad;
+    const int8_t w =
+        product.weights[(quad * kPanelChannels + channel % kPanelChannels) * kQuad + t % kQuad];
+    sum += static_cast<uint32_t>(row[t][channel] * w);
+  }
+  return fmaf(static_cast<float>(static_cast<int32_t>(sum)), product.factor[channel],
+              product.shift[channel]);
+}
+
+/// As product_codes, each channel by itself. At most kDepthwiseTaps taps.
+inline void depthwise_codes(const int8_t* const* rows, int64_t count, const Product& product,
+                            int8_t* codes, int64_t stride) noexcept {
+  for_each_product(rows, count, product, stride,
+                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
+                     const float y = round_half_even(depthwise_value(row, product, channel));
+                     codes[i] = static_cast<int8_t>(clamp(y, product.low, product.high));
+                   });
+}
+
+/// Values of such rows.
+inline void depthwise_values(const int8_t* const* rows, int64_t count, const Product& product,
+                             float* values, int64_t stride) noexcept {
+  for_each_product(rows, count, product, stride,
+                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
+                     values[i] = depthwise_value(row, product, channel);
+                   });
+}
+
 }  // namespace ff::kernels::reference

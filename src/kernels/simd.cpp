@@ -10,6 +10,7 @@
 #include "kernels/affine-inl.h"
 #include "kernels/backward-inl.h"
 #include "kernels/codes-inl.h"
+#include "kernels/depthwise-inl.h"
 #include "kernels/errors-inl.h"
 #include "kernels/product-inl.h"
 #include "kernels/reduce-inl.h"
@@ -37,7 +38,7 @@ constexpr Table kTable = {HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                           MakeEntries<Bfloat16>(),
                           MakeEntries<Float16>(),
                           {&LookupInt8, &PackInt4, &UnpackInt4, &SumBelow},
-                          {&ProductCodes, &ProductValues}};
+                          {&ProductCodes, &ProductValues, &DepthwiseCodes, &DepthwiseValues}};
 
 }  // namespace ff::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

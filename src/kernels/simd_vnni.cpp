@@ -8,12 +8,14 @@
 #include "hwy/highway.h"
 
 #if HWY_TARGET == HWY_AVX3_DL
+#include "kernels/depthwise-inl.h"
 #include "kernels/product-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ff::kernels::HWY_NAMESPACE {
 
-constexpr ProductEntries kProducts = {&ProductCodes, &ProductValues};
+constexpr ProductEntries kProducts = {&ProductCodes, &ProductValues, &DepthwiseCodes,
+                                      &DepthwiseValues};
 
 }  // namespace ff::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

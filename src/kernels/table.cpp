@@ -30,7 +30,8 @@ constexpr Table kScalar = {"scalar",
                            reference_entries<Float16>(),
                            {&reference::lookup_int8, &reference::pack_int4, &reference::unpack_int4,
                             &reference::sum_below},
-                           {&reference::product_codes, &reference::product_values}};
+                           {&reference::product_codes, &reference::product_values,
+                            &reference::depthwise_codes, &reference::depthwise_values}};
 
 /// Found once: the processor does not change.
 struct AllTables {

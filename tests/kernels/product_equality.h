@@ -22,20 +22,21 @@ struct ProductSizes {
 /// Random weights and rows. All memory ends against a page that cannot be touched, each row too.
 class RandomProduct {
  public:
-  RandomProduct(const ProductSizes& sizes, Random& random)
+  RandomProduct(const ProductSizes& sizes, Random& random, bool is_depthwise = false)
       : sizes_(sizes),
         weights_(sizes.channels * sizes.taps * sizes.depth, 0),
         packed_(packed_size(sizes.channels, sizes.taps, sizes.depth), kAtEnd),
         sums_(round_up(sizes.channels, kPanelChannels), kAtEnd),
         factor_(sums_.size(), kAtEnd),
         shift_(sums_.size(), kAtEnd),
-        codes_(sizes.rows * sizes.taps * sizes.depth, kAtEnd) {
+        codes_(sizes.rows * sizes.taps * (is_depthwise ? sizes.channels : sizes.depth), kAtEnd) {
     for (Buffer<int8_t>* bytes : {&weights_, &codes_}) {
       for (int64_t i = 0; i < bytes->size(); ++i)
         (*bytes)[i] = static_cast<int8_t>(random());
     }
-    reference::pack_weights(weights_.data(), sizes.channels, sizes.taps, sizes.depth,
-                            packed_.data());
+    // The taps are as the depth then; packed_ is large enough.
+    reference::pack_weights(weights_.data(), sizes.channels, is_depthwise ? 1 : sizes.taps,
+                            is_depthwise ? sizes.taps : sizes.depth, packed_.data());
     const int64_t row = sizes.taps * sizes.depth;
     for (int64_t c = 0; c < sums_.size(); ++c) {
       sums_[c] = 0;
@@ -45,8 +46,9 @@ class RandomProduct {
       factor_[c] = static_cast<float>(150.0 / (74.0 * 74.0 * (1.0 + static_cast<double>(row))));
       shift_[c] = static_cast<float>(static_cast<int>(random() % 2001) - 1000) * 0.0625F;
     }
+    const int64_t tap = is_depthwise ? sizes.channels : sizes.depth;
     for (int64_t r = 0; r < sizes.rows * sizes.taps; ++r)
-      rows_.push_back(codes_.data() + (sizes.rows * sizes.taps - 1 - r) * sizes.depth);
+      rows_.push_back(codes_.data() + (sizes.rows * sizes.taps - 1 - r) * tap);
     product_ = {packed_.data(), sizes.taps,     sizes.depth,   sizes.channels, 0,
                 sums_.data(),   factor_.data(), shift_.data(), -128,           127};
   }
@@ -82,6 +84,16 @@ inline testing::AssertionResult products_are_equal(const Table& table, const Ran
       "product_codes", table.products.product_codes, reference::product_codes, gap, shift);
   return codes ? product.is_equal<float>("product_values", table.products.product_values,
                                          reference::product_values, gap, shift)
+               : codes;
+}
+
+inline testing::AssertionResult depthwise_products_are_equal(const Table& table,
+                                                             const RandomProduct& product,
+                                                             int64_t gap, int64_t shift) {
+  const testing::AssertionResult codes = product.is_equal<int8_t>(
+      "depthwise_codes", table.products.depthwise_codes, reference::depthwise_codes, gap, shift);
+  return codes ? product.is_equal<float>("depthwise_values", table.products.depthwise_values,
+                                         reference::depthwise_values, gap, shift)
                : codes;
 }
 

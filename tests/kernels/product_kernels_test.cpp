@@ -105,6 +105,22 @@ TEST(ProductKernels, Rounding) {
   });
 }
 
+TEST(ProductKernels, Depthwise) {
+  for_each_table([](const Table& table) {
+    Random random(54);
+    for (int64_t channels = 1; channels <= 150; ++channels) {
+      for (const int64_t taps : {1, 3, 4, 9, 25, 64}) {
+        const ProductSizes sizes{1 + static_cast<int64_t>(random() % 3), channels, taps, 1};
+        RandomProduct product(sizes, random, /*is_depthwise=*/true);
+        product.product().zero = static_cast<int32_t>(random() % 257) - 128;
+        product.product().low = -100;
+        ASSERT_TRUE(depthwise_products_are_equal(table, product, channels % 3, kAtEnd))
+            << channels << " channels, " << taps << " taps";
+      }
+    }
+  });
+}
+
 TEST(ProductKernels, PackedWeights) {
   std::vector<int8_t> weights(static_cast<size_t>(3 * 2 * 5));
   for (size_t i = 0; i < weights.size(); ++i)
