@@ -1,13 +1,13 @@
 #include "integer/convolution.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
+#include <ATen/EmptyTensor.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
+#include "core/huge_pages.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/product.h"
@@ -48,8 +48,12 @@ Prepared prepare(const at::Tensor& input, const at::Tensor& weight, const at::Te
   return {std::move(product), ""};
 }
 
-at::Tensor empty_results(const Product& product, std::vector<int64_t> sizes) {
-  return at::empty(sizes, product.output.has_value() ? at::kChar : at::kFloat);
+at::Tensor empty_results(const Product& product, const std::vector<int64_t>& sizes) {
+  const at::Tensor results =
+      at::detail::empty_cpu(sizes, product.output.has_value() ? at::kChar : at::kFloat);
+  if (results.nbytes() > 0)
+    advise_huge_pages(results.mutable_data_ptr(), results.nbytes());
+  return results;
 }
 
 at::Tensor finish(const Product& product, const at::Tensor& results,
@@ -86,23 +90,21 @@ class Rows {
 
   void find(int64_t begin, int64_t count, const int8_t** rows) const {
     const auto& [planes, lines, columns] = axes_;
-    for (int64_t row = begin; row < begin + count; ++row) {
-      const int64_t line = row / columns.out, plane = line / lines.out;
-      const int64_t image = plane / planes.out;
-      const int64_t x = row % columns.out, y = line % lines.out, z = plane % planes.out;
-      for (int64_t k = 0; k < planes.window; ++k) {
-        const int64_t in_plane = planes.at(z, k);
-        for (int64_t j = 0; j < lines.window; ++j) {
-          const int64_t in_line = lines.at(y, j);
-          const bool is_inside = planes.has(in_plane) && lines.has(in_line);
-          const int64_t first = ((image * planes.in + in_plane) * lines.in + in_line) * columns.in;
-          for (int64_t i = 0; i < columns.window; ++i) {
-            const int64_t in_column = columns.at(x, i);
-            *rows++ = is_inside && columns.has(in_column) ? codes_ + (first + in_column) * channels_
-                                                          : padding_;
-          }
-        }
-      }
+    int64_t x = begin % columns.out, y = begin / columns.out % lines.out;
+    int64_t z = begin / (columns.out * lines.out) % planes.out;
+    int64_t image = begin / (columns.out * lines.out * planes.out);
+    for (int64_t row = 0; row < count; ++row) {
+      rows = find_window(image, z, y, x, rows);
+      if (++x < columns.out)
+        continue;
+      x = 0;
+      if (++y < lines.out)
+        continue;
+      y = 0;
+      if (++z < planes.out)
+        continue;
+      z = 0;
+      ++image;
     }
   }
 
@@ -119,6 +121,27 @@ class Rows {
       return index >= 0 && index < in;
     }
   };
+
+  // The codes at all places of one window.
+  const int8_t** find_window(int64_t image, int64_t z, int64_t y, int64_t x,
+                             const int8_t** rows) const {
+    const auto& [planes, lines, columns] = axes_;
+    const int64_t left = columns.at(x, 0), step = columns.dilation * channels_;
+    const bool fits = left >= 0 && columns.at(x, columns.window - 1) < columns.in;
+    for (int64_t k = 0; k < planes.window; ++k) {
+      const int64_t plane = planes.at(z, k);
+      for (int64_t j = 0; j < lines.window; ++j) {
+        const int64_t line = lines.at(y, j);
+        const bool is_inside = planes.has(plane) && lines.has(line);
+        const int64_t first =
+            (((image * planes.in + plane) * lines.in + line) * columns.in + left) * channels_;
+        for (int64_t i = 0; i < columns.window; ++i)
+          *rows++ = is_inside && (fits || columns.has(columns.at(x, i))) ? codes_ + first + i * step
+                                                                         : padding_;
+      }
+    }
+    return rows;
+  }
 
   const int8_t* codes_;
   int64_t channels_;
