@@ -49,8 +49,8 @@ std::function<void()> in_order(std::vector<std::function<void()>> all) {
   };
 }
 
-// The forward's graph as it was written, one operator after the other. LibTorch's own executor keeps
-// what it optimized in an earlier run of the module, where operators are fused or gone.
+// The forward's graph as it was written, one operator after the other. LibTorch's own executor
+// keeps what it optimized in an earlier run of the module, where operators are fused or gone.
 class PlainCode {
  public:
   explicit PlainCode(const torch::jit::Module& module) {

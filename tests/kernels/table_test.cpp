@@ -31,9 +31,9 @@ TEST(Table, EveryInstructionSetOfThisProcessorHasOne) {
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
   EXPECT_EQ(find_table("avx2") != nullptr, avx2);
   EXPECT_EQ(find_table("avx512") != nullptr, avx512);
-  EXPECT_EQ(find_table("avx512_vnni") != nullptr,
-            avx512 && __builtin_cpu_supports("avx512vnni") &&
-                __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("gfni"));
+  EXPECT_EQ(find_table("avx512_vnni") != nullptr, avx512 && __builtin_cpu_supports("avx512vnni") &&
+                                                      __builtin_cpu_supports("avx512bitalg") &&
+                                                      __builtin_cpu_supports("gfni"));
 }
 
 TEST(Table, HasEveryKernel) {
