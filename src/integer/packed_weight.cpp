@@ -73,10 +73,7 @@ class Cache {
 
   void add(const at::Tensor& codes, int64_t groups, std::shared_ptr<const PackedWeight> weight) {
     const std::scoped_lock lock(mutex_);
-    if (entries_.size() >= sweep_at_) {
-      std::erase_if(entries_, [](const auto& entry) { return entry.second.storage.expired(); });
-      sweep_at_ = std::max<size_t>(64, 2 * entries_.size());
-    }
+    std::erase_if(entries_, [](const auto& entry) { return entry.second.storage.expired(); });
     entries_.insert_or_assign(key_of(codes, groups), Entry{codes.storage().getWeakStorageImpl(),
                                                            codes._version(), std::move(weight)});
   }
@@ -97,7 +94,6 @@ class Cache {
 
   std::mutex mutex_;
   std::map<Key, Entry> entries_;
-  size_t sweep_at_ = 64;
 };
 
 }  // namespace

@@ -86,7 +86,11 @@ void run(const Product& product, int64_t rows, const FindRows& find_rows, const 
         product.output.has_value() ? static_cast<float>(product.output->high) : 0};
   };
   const int64_t blocks = (rows + block - 1) / block;
-  at::parallel_for(0, blocks, 1, [&](int64_t first, int64_t end) {
+  // Another thread is worth some 10 microseconds of work.
+  constexpr int64_t kLeastWork = 1 << 20;
+  const int64_t work = block * stride * weight.taps * weight.depth;
+  const int64_t grain = std::max<int64_t>(1, kLeastWork / std::max<int64_t>(1, work));
+  at::parallel_for(0, blocks, grain, [&](int64_t first, int64_t end) {
     std::vector<const int8_t*> found(static_cast<size_t>(block * weight.taps));
     for (int64_t b = first; b < end; ++b) {
       const int64_t begin = b * block, count = std::min(block, rows - begin);
