@@ -65,8 +65,10 @@ Contest against(const Compute& plain, Quantized layer) {
   };
   const auto check = [=] {
     const at::NoGradGuard no_grad;
-    expect_same("codes", ff::codes(integers()).to(at::kInt), ff::codes(layer()).to(at::kInt),
-                {at::ones({1}), 1e-4});
+    const at::Tensor ours = ff::codes(integers()).to(at::kInt);
+    // The last bit: one in 10,000, and a few of a small result.
+    const double few = 4.0 / static_cast<double>(ours.numel());
+    expect_same("codes", ours, ff::codes(layer()).to(at::kInt), {at::ones({1}), 1e-4 + few});
   };
   return {{"integers", integers},
           Contestant{"float",
