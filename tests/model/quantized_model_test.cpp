@@ -5,7 +5,6 @@
 #include <torch/torch.h>
 
 #include <atomic>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -343,31 +342,5 @@ TEST(QuantizedModel, InAnotherType) {
   const torch::Tensor wide = x.to(torch::kDouble);
   EXPECT_TRUE(same(model(wide), two_layers_on_grids(model, net, wide)));
 }
-
-#ifdef __linux__
-// Resident memory in bytes.
-int64_t memory() {
-  std::ifstream stream("/proc/self/statm");
-  int64_t total = 0, resident = 0;
-  stream >> total >> resident;
-  return resident * 4096;
-}
-
-TEST(QuantizedModel, ManyForwardsDoNotNeedMoreMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer keeps freed memory";
-#endif
-  const torch::Tensor x = random_data({256, 4}, 1);
-  QuantizedModel model = quantized(TwoLayers(), x);
-  model->eval();
-  const torch::NoGradGuard no_grad;
-  for (int i = 0; i < 100; ++i)
-    model(x);
-  const int64_t before = memory();
-  for (int i = 0; i < 1000; ++i)
-    model(x);
-  EXPECT_LT(memory() - before, int64_t{1} << 20);
-}
-#endif
 
 }  // namespace
