@@ -80,6 +80,7 @@ class Rows {
       axis.out =
           (axis.in + 2 * axis.padding - axis.dilation * (axis.window - 1) - 1) / axis.stride + 1;
       out_.push_back(axis.out);
+      is_pointwise_ = is_pointwise_ && axis.window == 1 && axis.stride == 1 && axis.padding == 0;
     }
   }
 
@@ -89,6 +90,11 @@ class Rows {
   }
 
   void find(int64_t begin, int64_t count, const int8_t** rows) const {
+    if (is_pointwise_) {
+      for (int64_t row = begin; row < begin + count; ++row)
+        *rows++ = codes_ + row * channels_;
+      return;
+    }
     const auto& [planes, lines, columns] = axes_;
     int64_t x = begin % columns.out, y = begin / columns.out % lines.out;
     int64_t z = begin / (columns.out * lines.out) % planes.out;
@@ -147,6 +153,7 @@ class Rows {
   int64_t channels_;
   const int8_t* padding_;
   std::array<Axis, kAxes> axes_;
+  bool is_pointwise_ = true;  // a row for each pixel
   std::vector<int64_t> out_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "hwy/highway.h"
 #include "kernels/dot-inl.h"
+#include "kernels/grid-inl.h"
 #include "kernels/product.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -93,10 +94,11 @@ class DepthwiseChunk {
                       hn::Load(d, shift_ + vector * kLanes));
   }
 
+  // The code in the lowest byte, see Bias.
   HWY_INLINE SumVec Code(FloatVec y) const {
     const Floats d;
     const auto clamped = hn::Min(hn::Max(y, hn::Set(d, low_)), hn::Set(d, high_));
-    return hn::NearestInt(clamped);
+    return hn::BitCast(Sums(), hn::Add(clamped, Bias(d)));
   }
   HWY_INLINE void Store(FloatVec y0, FloatVec y1, FloatVec y2, FloatVec y3, int8_t* results) const {
     const Sums d;
