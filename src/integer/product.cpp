@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/product.h"
 #include "kernels/table.h"
@@ -51,17 +52,13 @@ int64_t rows_of_block(const PackedWeight& weight) {
   return std::clamp(kBytes / row / kTiles * kTiles, kTiles, kMost);
 }
 
-void run_group(const kernels::ProductEntries& entries, bool is_depthwise,
-               const kernels::Product& product, const std::vector<const int8_t*>& rows,
-               int64_t count, int8_t* results, int64_t stride) {
-  (is_depthwise ? entries.depthwise_codes : entries.product_codes)(rows.data(), count, product,
-                                                                   results, stride);
-}
-void run_group(const kernels::ProductEntries& entries, bool is_depthwise,
-               const kernels::Product& product, const std::vector<const int8_t*>& rows,
-               int64_t count, float* results, int64_t stride) {
-  (is_depthwise ? entries.depthwise_values : entries.product_values)(rows.data(), count, product,
-                                                                     results, stride);
+// The kernel that writes results of type T.
+template <typename T>
+auto kernel_of(const kernels::ProductEntries& entries, bool is_depthwise) {
+  if constexpr (std::is_same_v<T, int8_t>)
+    return is_depthwise ? entries.depthwise_codes : entries.product_codes;
+  else
+    return is_depthwise ? entries.depthwise_values : entries.product_values;
 }
 
 template <typename T>
@@ -69,7 +66,7 @@ void run(const Product& product, int64_t rows, const FindRows& find_rows, const 
          T* results) {
   const PackedWeight& weight = *product.weight;
   const Epilogue epilogue = epilogue_of(product);
-  const kernels::ProductEntries& entries = kernel_table().products;
+  const auto kernel = kernel_of<T>(kernel_table().products, weight.is_depthwise);
   const int64_t block = rows_of_block(weight), panel = weight.panel_channels();
   const int64_t stride = weight.groups * weight.channels;
   const auto begin_of = [&](int64_t g) {
@@ -102,8 +99,8 @@ void run(const Product& product, int64_t rows, const FindRows& find_rows, const 
               found[static_cast<size_t>(i)] += weight.depth;
           }
         }
-        run_group(entries, weight.is_depthwise, begin_of(g), found, count,
-                  results + begin * stride + g * weight.channels, stride);
+        kernel(found.data(), count, begin_of(g), results + begin * stride + g * weight.channels,
+               stride);
       }
     }
   });

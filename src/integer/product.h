@@ -31,8 +31,8 @@ struct Product {
 /// Why sums of this product do not fit into 32 bits; empty if they do.
 std::string why_too_large(const Product& product);
 
-/// Writes the codes that rows of one tap each are read at: rows[r * taps + t], for the rows from
-/// `begin` on, of the first group.
+/// Writes where the codes of `count` rows from `begin` on are, of the first group: rows[r * taps +
+/// t] is row begin + r at tap t.
 using FindRows = std::function<void(int64_t begin, int64_t count, const int8_t** rows)>;
 
 /// Computes `rows` rows. `results`: int8 codes with an output grid, else float32 values, [rows,

@@ -50,33 +50,33 @@ inline float product_value(const int8_t* const* row, const Product& product,
               product.shift[channel]);
 }
 
-/// Calls body(i, row, channel) for each result i, `stride` apart from row to row.
-template <typename Body>
-void for_each_product(const int8_t* const* rows, int64_t count, const Product& product,
-                      int64_t stride, const Body& body) {
+/// Calls body(i, value) for each result i, `stride` apart from row to row.
+template <typename ValueOf, typename Body>
+void for_each_value(const int8_t* const* rows, int64_t count, const Product& product,
+                    int64_t stride, ValueOf value_of, const Body& body) {
   for (int64_t r = 0; r < count; ++r) {
     for (int64_t c = 0; c < product.channels; ++c)
-      body(r * stride + c, rows + r * product.taps, c);
+      body(r * stride + c, value_of(rows + r * product.taps, product, c));
   }
+}
+
+/// The code of a value.
+inline int8_t product_code(float value, const Product& product) noexcept {
+  return static_cast<int8_t>(clamp(round_half_even(value), product.low, product.high));
 }
 
 /// Codes of `count` rows; rows[r * taps + t] are the `depth` codes of row r at tap t.
 inline void product_codes(const int8_t* const* rows, int64_t count, const Product& product,
                           int8_t* codes, int64_t stride) noexcept {
-  for_each_product(rows, count, product, stride,
-                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
-                     const float y = round_half_even(product_value(row, product, channel));
-                     codes[i] = static_cast<int8_t>(clamp(y, product.low, product.high));
-                   });
+  for_each_value(rows, count, product, stride, product_value,
+                 [&](int64_t i, float value) { codes[i] = product_code(value, product); });
 }
 
 /// Values of such rows.
 inline void product_values(const int8_t* const* rows, int64_t count, const Product& product,
                            float* values, int64_t stride) noexcept {
-  for_each_product(rows, count, product, stride,
-                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
-                     values[i] = product_value(row, product, channel);
-                   });
+  for_each_value(rows, count, product, stride, product_value,
+                 [&](int64_t i, float value) { values[i] = value; });
 }
 
 /// A row and a channel that has only itself as input. Weights are packed as pack_weights does it
@@ -98,20 +98,15 @@ inline float depthwise_value(const int8_t* const* row, const Product& product,
 /// As product_codes, each channel by itself. At most kDepthwiseTaps taps.
 inline void depthwise_codes(const int8_t* const* rows, int64_t count, const Product& product,
                             int8_t* codes, int64_t stride) noexcept {
-  for_each_product(rows, count, product, stride,
-                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
-                     const float y = round_half_even(depthwise_value(row, product, channel));
-                     codes[i] = static_cast<int8_t>(clamp(y, product.low, product.high));
-                   });
+  for_each_value(rows, count, product, stride, depthwise_value,
+                 [&](int64_t i, float value) { codes[i] = product_code(value, product); });
 }
 
 /// Values of such rows.
 inline void depthwise_values(const int8_t* const* rows, int64_t count, const Product& product,
                              float* values, int64_t stride) noexcept {
-  for_each_product(rows, count, product, stride,
-                   [&](int64_t i, const int8_t* const* row, int64_t channel) {
-                     values[i] = depthwise_value(row, product, channel);
-                   });
+  for_each_value(rows, count, product, stride, depthwise_value,
+                 [&](int64_t i, float value) { values[i] = value; });
 }
 
 }  // namespace ff::kernels::reference

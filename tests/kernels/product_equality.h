@@ -78,23 +78,28 @@ class RandomProduct {
   Product product_;
 };
 
+/// Codes and values of one kind of product.
+template <typename Codes, typename Values>
+testing::AssertionResult both_are_equal(const RandomProduct& product, const char* name, Codes codes,
+                                        Codes reference_codes, Values values,
+                                        Values reference_values, int64_t gap, int64_t shift) {
+  const testing::AssertionResult result =
+      product.is_equal<int8_t>(name, codes, reference_codes, gap, shift);
+  return result ? product.is_equal<float>(name, values, reference_values, gap, shift) : result;
+}
+
 inline testing::AssertionResult products_are_equal(const Table& table, const RandomProduct& product,
                                                    int64_t gap, int64_t shift) {
-  const testing::AssertionResult codes = product.is_equal<int8_t>(
-      "product_codes", table.products.product_codes, reference::product_codes, gap, shift);
-  return codes ? product.is_equal<float>("product_values", table.products.product_values,
-                                         reference::product_values, gap, shift)
-               : codes;
+  return both_are_equal(product, "product", table.products.product_codes, &reference::product_codes,
+                        table.products.product_values, &reference::product_values, gap, shift);
 }
 
 inline testing::AssertionResult depthwise_products_are_equal(const Table& table,
                                                              const RandomProduct& product,
                                                              int64_t gap, int64_t shift) {
-  const testing::AssertionResult codes = product.is_equal<int8_t>(
-      "depthwise_codes", table.products.depthwise_codes, reference::depthwise_codes, gap, shift);
-  return codes ? product.is_equal<float>("depthwise_values", table.products.depthwise_values,
-                                         reference::depthwise_values, gap, shift)
-               : codes;
+  return both_are_equal(product, "depthwise", table.products.depthwise_codes,
+                        &reference::depthwise_codes, table.products.depthwise_values,
+                        &reference::depthwise_values, gap, shift);
 }
 
 }  // namespace ff::kernels
