@@ -1,6 +1,7 @@
 #include "integer/convolution.h"
 
 #include <ATen/EmptyTensor.h>
+#include <ATen/TensorOperators.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/product.h"
+#include "tensor/plain.h"
 
 namespace ff::integer {
 namespace {
@@ -41,7 +43,11 @@ Prepared prepare(const at::Tensor& input, const at::Tensor& weight, const at::Te
                   {},
                   grid_of(output)};
   if (bias.defined())
-    product.bias = (is_quantized(bias) ? ff::dequantize(bias) : bias).to(at::kFloat).contiguous();
+    product.bias = plain(bias).to(at::kFloat).contiguous();
+  if (product.output.has_value() && output.bias.defined()) {
+    const at::Tensor more = plain(output.bias).to(at::kFloat).contiguous();
+    product.bias = product.bias.defined() ? product.bias + more : more;
+  }
   std::string why_not = why_too_large(product);
   if (!why_not.empty())
     return {{}, std::move(why_not)};

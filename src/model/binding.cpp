@@ -8,13 +8,31 @@
 #include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/nn/replace_quantizer.h"
+#include "fastforward/tensor/quantized_tensor.h"
+#include "model/normal_mode.h"
 
 namespace ff::model {
+namespace {
+
+// Codes of more than 8 bits would only be dequantized again by each operator.
+at::Tensor quantized(nn::QuantizerImpl& quantizer, const at::Tensor& weight, WeightForm form) {
+  if (form == WeightForm::kCodes) {
+    const at::Tensor tensor = quantizer.forward(weight);
+    if (!is_quantized(tensor) || codes(tensor).scalar_type() == at::kChar)
+      return tensor;
+  }
+  return quantizer.fake_quantize(weight);
+}
+
+}  // namespace
 
 Binding::Binding(std::shared_ptr<const Program> program)
     : program_(std::move(program)),
       sites_(program_->plan.places.size()),
-      kept_(program_->plan.places.size()) {}
+      integers_(program_->recording.graph.calls().size()) {
+  for (auto& kept : kept_)
+    kept.resize(program_->plan.places.size());
+}
 
 void Binding::set_site(size_t place, std::shared_ptr<SiteImpl> site) {
   sites_[place] = std::move(site);
@@ -53,7 +71,8 @@ FoldedWeights Binding::folded(const BatchNormFold& fold, const at::Tensor& weigh
 }
 
 QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight,
-                                          const BatchNormFold* fold, const ModelTensors& tensors) {
+                                          const BatchNormFold* fold, const ModelTensors& tensors,
+                                          WeightForm form) {
   nn::Quantizer quantizer = this->quantizer(place);
   const bool is_just_off =
       quantizer->overrides().entries()->size() == 1 && is_quantization_disabled(*quantizer);
@@ -75,29 +94,59 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
       std::none_of(sources.begin(), sources.end(), [](const at::Tensor& tensor) {
         return tensor.is_inference() || (at::GradMode::is_enabled() && tensor.requires_grad());
       });
+  std::optional<Kept>* kept = &kept_[static_cast<size_t>(form)][place];
   std::vector<Stamp> stamps = {{quantizer.ptr().get(), nullptr, 0}};
   if (may_keep) {
     for (const at::Tensor& tensor : sources)
       stamps.push_back({tensor.unsafeGetTensorImpl(), tensor.const_data_ptr(),
                         static_cast<uint32_t>(tensor._version())});
     const std::scoped_lock lock(mutex_);
-    if (kept_[place].has_value() && kept_[place]->stamps == stamps)
-      return kept_[place]->weight;
+    if (kept->has_value() && (*kept)->stamps == stamps)
+      return (*kept)->weight;
   }
+  std::optional<NormalMode> normal;  // what is kept has a version
+  if (may_keep && form == WeightForm::kCodes)
+    normal.emplace();
   QuantizedWeight result;
   if (fold == nullptr) {
-    result = {quantizer->fake_quantize(weight), {}};
+    result = {quantized(*quantizer, weight, form), {}};
   } else {
     const FoldedWeights folded = this->folded(*fold, weight, tensors);
-    result = {quantizer->fake_quantize(folded.weight), folded.bias};
+    result = {quantized(*quantizer, folded.weight, form), folded.bias};
     if (result.weight.is_same(folded.weight))  // off
       result = {weight, {}};
   }
   if (may_keep) {
     const std::scoped_lock lock(mutex_);
-    kept_[place] = Kept{std::move(stamps), std::move(sources), result};
+    *kept = Kept{std::move(stamps), std::move(sources), result};
   }
   return result;
+}
+
+void Binding::forget_weights(WeightForm form) {
+  const std::scoped_lock lock(mutex_);
+  for (std::optional<Kept>& kept : kept_[static_cast<size_t>(form)])
+    kept.reset();
+}
+
+void Binding::note_integers(size_t call, std::string how) {
+  const std::scoped_lock lock(mutex_);
+  integers_[call] = std::move(how);
+}
+
+bool Binding::knows_integers(size_t call) const {
+  const std::scoped_lock lock(mutex_);
+  return !integers_[call].empty();
+}
+
+std::vector<std::string> Binding::integers() const {
+  const std::scoped_lock lock(mutex_);
+  return integers_;
+}
+
+void Binding::forget_integers() {
+  const std::scoped_lock lock(mutex_);
+  std::fill(integers_.begin(), integers_.end(), "");
 }
 
 bool Binding::count_unseen(const std::string& call) {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,6 +19,12 @@
 #include "model/tracker.h"
 
 namespace ff::model {
+
+/// How a quantized weight is given.
+enum class WeightForm {
+  kValues,  ///< a plain tensor of values on the grid
+  kCodes    ///< a quantized tensor, where integers take its codes; else values
+};
 
 /// A quantized weight, and the bias that goes with it where a batch norm is folded in.
 struct QuantizedWeight {
@@ -70,7 +77,19 @@ class Binding {
   /// quantizer is off. Kept until a tensor that it was made of changes, where no gradient is wanted
   /// and nothing stands before the quantizer.
   QuantizedWeight quantized_weight(size_t place, const at::Tensor& weight,
-                                   const BatchNormFold* fold, const ModelTensors& tensors);
+                                   const BatchNormFold* fold, const ModelTensors& tensors,
+                                   WeightForm form = WeightForm::kValues);
+  /// Gives back the memory of weights that are kept in one form.
+  void forget_weights(WeightForm form);
+
+  /// Notes how a call ran in integers, see CallCoverage::integers.
+  void note_integers(size_t call, std::string how);
+  /// True if that is known.
+  bool knows_integers(size_t call) const;
+  /// What was noted for each call, empty where nothing was.
+  std::vector<std::string> integers() const;
+  /// Forgets that.
+  void forget_integers();
 
   /// Counts a call that no example showed; returns true the first time that there is any.
   bool count_unseen(const std::string& call);
@@ -95,7 +114,8 @@ class Binding {
   std::vector<std::shared_ptr<SiteImpl>> sites_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ModelTensors> tensors_;
-  std::vector<std::optional<Kept>> kept_;
+  std::array<std::vector<std::optional<Kept>>, 2> kept_;  // for each form
+  std::vector<std::string> integers_;
   std::map<std::string, int64_t> unseen_;
 };
 

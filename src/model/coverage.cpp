@@ -16,14 +16,17 @@ std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
-std::vector<std::string> row_of(const CallCoverage& call) {
-  return {call.site,
-          call.op,
-          c10::str(at::IntArrayRef(call.shape)),
-          or_dash(call.weight),
-          or_dash(c10::Join(", ", call.operands)),
-          or_dash(call.result),
-          call.reason};
+std::vector<std::string> row_of(const CallCoverage& call, bool with_integers) {
+  std::vector<std::string> row = {call.site,
+                                  call.op,
+                                  c10::str(at::IntArrayRef(call.shape)),
+                                  or_dash(call.weight),
+                                  or_dash(c10::Join(", ", call.operands)),
+                                  or_dash(call.result),
+                                  call.reason};
+  if (with_integers)
+    row.insert(row.end() - 1, or_dash(call.integers));
+  return row;
 }
 
 }  // namespace
@@ -43,16 +46,23 @@ std::string Coverage::to_json() const {
                    {"operands", call.operands},
                    {"result", call.result},
                    {"quantized", call.is_quantized},
-                   {"reason", call.reason}});
+                   {"reason", call.reason},
+                   {"integers", call.integers}});
   }
   return nlohmann::ordered_json{{"calls", all}, {"unseen", unseen}}.dump(2);
 }
 
 std::ostream& operator<<(std::ostream& stream, const Coverage& coverage) {
+  // A column of its own once the model ran in integers.
+  const bool with_integers =
+      std::any_of(coverage.calls.begin(), coverage.calls.end(),
+                  [](const CallCoverage& call) { return !call.integers.empty(); });
   std::vector<std::vector<std::string>> rows = {
       {"site", "operator", "shape", "weight", "operands", "result", "reason"}};
+  if (with_integers)
+    rows[0].insert(rows[0].end() - 1, "in integers");
   for (const CallCoverage& call : coverage.calls)
-    rows.push_back(row_of(call));
+    rows.push_back(row_of(call, with_integers));
   write_table(stream, rows);
   stream << coverage.quantized() << " of " << coverage.calls.size() << " calls are quantized\n";
   for (const auto& [call, times] : coverage.unseen)

@@ -241,6 +241,9 @@ Coverage coverage_of(const Program& program, const Binding& binding) {
   const Describer describer(program, binding);
   for (size_t call = 0; call < program.recording.graph.calls().size(); ++call)
     coverage.calls.push_back(describer.describe(call));
+  const std::vector<std::string> integers = binding.integers();
+  for (size_t call = 0; call < integers.size(); ++call)
+    coverage.calls[call].integers = integers[call];
   coverage.unseen = binding.unseen();
   return coverage;
 }

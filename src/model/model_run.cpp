@@ -115,9 +115,13 @@ void ModelRun::meet(Meeting& meeting) {
   }
 }
 
-c10::ArrayRef<c10::IValue> ModelRun::call(Meeting& meeting) const {
-  const size_t below = meeting.stack.size() - meeting.info.arguments;
+void ModelRun::run_operator(Meeting& meeting) {
   meeting.op.callBoxed(&meeting.stack);
+}
+
+c10::ArrayRef<c10::IValue> ModelRun::call(Meeting& meeting) {
+  const size_t below = meeting.stack.size() - meeting.info.arguments;
+  run_operator(meeting);
   return c10::ArrayRef<c10::IValue>(meeting.stack.data() + below, meeting.stack.size() - below);
 }
 

@@ -69,8 +69,10 @@ class ModelRun : public OperatorMode {
   /// The value of a tensor that was written to through another one.
   virtual ValueId on_changed(ValueId before, ValueId written) = 0;
 
+  /// Calls the operator.
+  virtual void run_operator(Meeting& meeting);
   /// Calls the operator and returns its results as they are on the stack.
-  c10::ArrayRef<c10::IValue> call(Meeting& meeting) const;
+  c10::ArrayRef<c10::IValue> call(Meeting& meeting);
   /// Defines all results as one value: kConstant or kUnseen.
   void define_all(const Meeting& meeting, c10::ArrayRef<c10::IValue> results, ValueId value);
   /// Defines results as the values of a call.

@@ -92,9 +92,10 @@ std::string owner_path(const std::string& parameter) {
 }
 
 Program make_program(Recording recording, const PlanOptions& options) {
-  Program program{std::move(recording), {}, {}, {}};
+  Program program{std::move(recording), {}, {}, {}, {}};
   const CallGraph& graph = program.recording.graph;
   program.plan = make_plan(graph, options);
+  program.integers = make_integer_plan(graph, program.plan);
   Names names(graph);
   const std::string inputs = names.unique("", "inputs");
   for (size_t call = 0; call < graph.calls().size(); ++call)

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "model/integer_plan.h"
 #include "model/planner.h"
 #include "model/recorder.h"
 
@@ -22,6 +23,8 @@ struct Program {
   Recording recording;
   /// What becomes of them.
   Plan plan;
+  /// What becomes of them in integers.
+  IntegerPlan integers;
   /// Paths of the sites, one for each call.
   std::vector<std::string> call_sites;
   /// One for each place of the plan.

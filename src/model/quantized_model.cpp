@@ -14,9 +14,9 @@
 #include "fastforward/tensor/quantized_tensor.h"
 #include "model/binding.h"
 #include "model/coverage_of.h"
+#include "model/integer_runner.h"
 #include "model/normal_mode.h"
 #include "model/program.h"
-#include "model/runner.h"
 #include "model/unmatched_rules.h"
 #include "model/weight_ranges.h"
 
@@ -135,20 +135,18 @@ void QuantizedModelImpl::build_tree() {
 }
 
 c10::IValue QuantizedModelImpl::run(const Inputs& inputs) {
-  model::Runner runner(*this, binding_->tensors(float_model_));
-  const std::vector<at::Tensor> tensors = model::tensors_in(inputs);
-  for (size_t i = 0; i < tensors.size(); ++i)
-    TORCH_CHECK_TYPE(!is_quantized(tensors[i]), "QuantizedModel: input ", i,
-                     " is a quantized tensor; the model quantizes its inputs itself. Call "
-                     "dequantize() on it first.");
-  runner.define_inputs(tensors);
-  const model::OperatorMode::Scope scope(runner, "QuantizedModel");
-  try {
-    return float_model_.forward(inputs);
-  } catch (...) {
-    runner.rethrow_own_error();
-    throw;
+  if (!is_integer_ && !integers_enabled()) {
+    model::Runner runner(*this, binding_->tensors(float_model_));
+    return model::run(runner, float_model_, inputs);
   }
+  model::IntegerRunner runner(*this, binding_->tensors(float_model_));
+  return model::IntegerRunner::plain_result(model::run(runner, float_model_, inputs));
+}
+
+void QuantizedModelImpl::to_integer(bool on) {
+  is_integer_ = on;
+  binding_->forget_integers();
+  binding_->forget_weights(on ? model::WeightForm::kValues : model::WeightForm::kCodes);
 }
 
 at::Tensor QuantizedModelImpl::one_tensor(const c10::IValue& result) {
@@ -331,6 +329,7 @@ std::shared_ptr<torch::nn::Module> QuantizedModelImpl::clone(
   }
   copy->estimators_ = estimators_;
   copy->strict_ = strict_;
+  copy->is_integer_ = is_integer_;
   copy->train(is_training());
   nn::named_quantizers(*copy, /*skip_stubs=*/false);
   if (device.has_value())

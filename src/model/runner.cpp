@@ -9,6 +9,7 @@
 #include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
+#include "fastforward/tensor/quantized_tensor.h"
 #include "model/stack_values.h"
 
 namespace ff::model {
@@ -66,17 +67,21 @@ void Runner::refuse_uninitialized() const {
                     "or leave them in float with a rule.");
 }
 
+nn::Quantizer Runner::quantizer(size_t place) const {
+  nn::Quantizer quantizer = binding_.quantizer(place);
+  const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(quantizer.ptr().get());
+  if (linear != nullptr && !linear->is_initialized() && quantizer->overrides().entries()->empty())
+    refuse_uninitialized();
+  return quantizer;
+}
+
 at::Tensor Runner::on_grid(size_t place, const at::Tensor& data, bool overwrite) {
-  try {
-    nn::Quantizer quantizer = binding_.quantizer(place);
-    const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(quantizer.ptr().get());
-    if (linear != nullptr && !linear->is_initialized() && quantizer->overrides().entries()->empty())
-      refuse_uninitialized();
-    return quantizer->fake_quantize(data, overwrite);
-  } catch (...) {
-    own_error_ = std::current_exception();
-    throw;
-  }
+  return keep_error([&] { return quantizer(place)->fake_quantize(data, overwrite); });
+}
+
+const at::Tensor* Runner::folded_bias(size_t fold) const {
+  const auto found = folded_biases_.find(fold);
+  return found == folded_biases_.end() ? nullptr : &found->second;
 }
 
 // Several calls may read one value: its values on the grid are computed once. A call that writes to
@@ -100,16 +105,14 @@ at::Tensor Runner::read(size_t place, const at::Tensor& tensor, bool is_written)
 
 at::Tensor Runner::quantized_weight(size_t place, size_t index, const at::Tensor& weight) {
   const std::optional<size_t> fold = program_.plan.calls[index].folded_weight;
-  try {
+  return keep_error([&] {
     QuantizedWeight quantized = binding_.quantized_weight(
-        place, weight, fold.has_value() ? &program_.plan.folds[*fold] : nullptr, *tensors_);
+        place, weight, fold.has_value() ? &program_.plan.folds[*fold] : nullptr, *tensors_,
+        weight_form());
     if (fold.has_value() && quantized.bias.defined())
       folded_biases_.insert_or_assign(*fold, std::move(quantized.bias));
     return std::move(quantized.weight);
-  } catch (...) {
-    own_error_ = std::current_exception();
-    throw;
-  }
+  });
 }
 
 void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
@@ -135,9 +138,8 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
   }
   if (!plan.folded_bias.has_value())
     return;
-  const auto bias = folded_biases_.find(*plan.folded_bias);
-  if (bias != folded_biases_.end())
-    meeting.argument(program_.plan.folds[*plan.folded_bias].bias_place->second) = bias->second;
+  if (const at::Tensor* bias = folded_bias(*plan.folded_bias))
+    meeting.argument(program_.plan.folds[*plan.folded_bias].bias_place->second) = *bias;
 }
 
 void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) {
@@ -145,10 +147,10 @@ void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) 
     const auto [slot, element] = find_result(meeting.stack, first, result);
     if (element >= 0) {
       const at::Tensor piece = slot->toTensorVector()[static_cast<size_t>(element)];
-      *slot = with_element(*slot, element, on_grid(place, piece, false));
+      *slot = with_element(*slot, element, result_on_grid(index, place, piece, false));
     } else if (slot != nullptr) {
       const at::Tensor value = std::move(*slot).toTensor();
-      *slot = on_grid(place, value, is_own(value));
+      *slot = result_on_grid(index, place, value, is_own(value));
     }
   }
 }
@@ -211,7 +213,7 @@ bool Runner::run_folded_norm(Meeting& meeting, size_t index) {
   // Nobody else reads what the product gave, so its memory may be used again.
   const bool overwrite = value.has_storage() && value.storage().use_count() == 1;
   for (const auto& [result, place] : plan.results)
-    value = on_grid(place, value, overwrite);
+    value = result_on_grid(index, place, value, overwrite);
   meeting.stack.emplace_back(value);
   tracker().define(value, program_.recording.graph.calls()[index].results[0]);
   return true;
@@ -219,14 +221,11 @@ bool Runner::run_folded_norm(Meeting& meeting, size_t index) {
 
 void Runner::note_unseen(const Meeting& meeting) {
   const std::string call = meeting.info.name;
-  try {
+  keep_error([&] {
     TORCH_CHECK_VALUE(!model_.strict_, "QuantizedModel: no example showed this call of ", call,
                       ", so nothing says how to quantize it. Give autoquantize an example that "
                       "runs it, or allow such calls with set_strict(false).");
-  } catch (...) {
-    own_error_ = std::current_exception();
-    throw;
-  }
+  });
   if (binding_.count_unseen(call))
     TORCH_WARN("QuantizedModel: a call of ", call,
                " was not in any example and runs in float, as others may; coverage() counts them. "
@@ -278,6 +277,22 @@ void Runner::on_call(Meeting& meeting) {
     put_results_on_grids(meeting, index, first);
   }
   finish_call(meeting, index, first);
+}
+
+c10::IValue run(Runner& runner, const FloatModel& model, const Inputs& inputs) {
+  const std::vector<at::Tensor> tensors = tensors_in(inputs);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    TORCH_CHECK_TYPE(!is_quantized(tensors[i]), "QuantizedModel: input ", i,
+                     " is a quantized tensor; the model quantizes its inputs itself. Call "
+                     "dequantize() on it first.");
+  runner.define_inputs(tensors);
+  const OperatorMode::Scope scope(runner, "QuantizedModel");
+  try {
+    return model.forward(inputs);
+  } catch (...) {
+    runner.rethrow_own_error();
+    throw;
+  }
 }
 
 }  // namespace ff::model

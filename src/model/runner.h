@@ -12,7 +12,7 @@
 namespace ff::model {
 
 /// One run of a quantized model.
-class Runner final : public ModelRun {
+class Runner : public ModelRun {
  public:
   /// The model must stay as long as the run.
   Runner(QuantizedModelImpl& model, std::shared_ptr<const ModelTensors> tensors);
@@ -30,18 +30,65 @@ class Runner final : public ModelRun {
   ValueId on_captured(const at::Tensor& tensor) override;
   ValueId on_changed(ValueId before, ValueId written) override;
 
- private:
+  /// Puts data on the grid of a place. `overwrite`: their memory may be used again.
+  virtual at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite);
+  /// Puts the result of a call on the grid of a place.
+  virtual at::Tensor result_on_grid(size_t /*index*/, size_t place, const at::Tensor& data,
+                                    bool overwrite) {
+    return on_grid(place, data, overwrite);
+  }
+  /// How weights are given to operators.
+  virtual WeightForm weight_form() const {
+    return WeightForm::kValues;
+  }
+  /// Replaces operands by those on their grids.
+  virtual void put_operands_on_grids(Meeting& meeting, size_t index);
+  /// Runs a call that writes to its operand and gives it as its result.
+  virtual void run_in_place(Meeting& meeting, size_t index);
+
+  /// The call that is met.
   size_t call_met(const Meeting& meeting) const;
+  /// Defines its results.
   void finish_call(const Meeting& meeting, size_t index, size_t first);
+  /// Returns what gives(), which quantizers may do, and keeps their error.
+  template <typename Give>
+  auto keep_error(const Give& give) {
+    try {
+      return give();
+    } catch (...) {
+      own_error_ = std::current_exception();
+      throw;
+    }
+  }
+  /// The quantizer in a place; throws c10::ValueError, which lists all of them, if it has no range.
+  nn::Quantizer quantizer(size_t place) const;
+
+  /// What is run.
+  const Program& program() const {
+    return program_;
+  }
+  /// The quantizers.
+  Binding& binding() {
+    return binding_;
+  }
+  /// The model's own tensors.
+  const ModelTensors& tensors() const {
+    return *tensors_;
+  }
+  /// The bias that a fold gives, until its batch norm has run; null if its weight was not folded.
+  const at::Tensor* folded_bias(size_t fold) const;
+  /// The batch norm of a fold has run.
+  void forget_folded_bias(size_t fold) {
+    folded_biases_.erase(fold);
+  }
+
+ private:
   void note_unseen(const Meeting& meeting);
   bool run_folded_norm(Meeting& meeting, size_t index);
   bool is_on(size_t place) const;
-  void run_in_place(Meeting& meeting, size_t index);
-  void put_operands_on_grids(Meeting& meeting, size_t index);
   void put_results_on_grids(Meeting& meeting, size_t index, size_t first);
   at::Tensor quantized_weight(size_t place, size_t index, const at::Tensor& weight);
   at::Tensor read(size_t place, const at::Tensor& tensor, bool is_written);
-  at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite);
   [[noreturn]] void refuse_uninitialized() const;
 
   QuantizedModelImpl& model_;
@@ -52,5 +99,8 @@ class Runner final : public ModelRun {
   std::unordered_map<size_t, at::Tensor> folded_biases_;
   std::exception_ptr own_error_;
 };
+
+/// Runs a model seen by `runner`. Throws c10::TypeError for inputs that are quantized tensors.
+c10::IValue run(Runner& runner, const FloatModel& model, const Inputs& inputs);
 
 }  // namespace ff::model

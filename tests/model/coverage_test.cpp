@@ -136,7 +136,7 @@ TEST(Coverage, IsJson) {
   EXPECT_EQ(json["calls"][0], nlohmann::json::parse(R"json(
       {"site": "linear", "operator": "aten::linear", "shape": [5, 2, 4],
        "weight": "8 bits PerChannel(0)", "operands": ["inputs.0"], "result": "",
-       "quantized": true, "reason": "goes on in relu"})json"));
+       "quantized": true, "reason": "goes on in relu", "integers": ""})json"));
   EXPECT_EQ(json["unseen"], nlohmann::json::parse(R"json({"aten::add": 3})json"));
 }
 

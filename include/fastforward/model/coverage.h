@@ -29,6 +29,9 @@ struct FF_API CallCoverage {
   std::string reason;
   /// True if all that its integer form needs is on a grid.
   bool is_quantized = false;
+  /// How it ran in integers (QuantizedModelImpl::to_integer): "codes", or "float: " and why;
+  /// empty if it did not run.
+  std::string integers;
 };
 
 /// All calls of a model, quantized or not, with the reasons.
@@ -41,7 +44,8 @@ struct FF_API Coverage {
   /// The number of calls that are quantized.
   size_t quantized() const;
   /// Returns {"calls": [{"site": ..., "operator": ..., "shape": [...], "weight": ...,
-  /// "operands": [...], "result": ..., "quantized": ..., "reason": ...}], "unseen": {...}}.
+  /// "operands": [...], "result": ..., "quantized": ..., "reason": ..., "integers": ...}],
+  /// "unseen": {...}}.
   std::string to_json() const;
 };
 

@@ -25,6 +25,7 @@ namespace model {
 struct Program;
 class Binding;
 class Runner;
+struct ModelAccess;
 }  // namespace model
 
 /// A call of an operator in a quantized model.
@@ -105,6 +106,19 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
     strict_ = strict;
   }
 
+  /// From now on the model runs in integers where it can, or (false) is simulated again.
+  ///
+  /// Operators take codes and give codes by the forms that docs/integers.md lists; the others run
+  /// in float, as in the simulation, and coverage() says after a run which, and why. Inputs and
+  /// outputs stay plain float tensors. Integers have no gradients. Quantizers stay where they are:
+  /// a range that is changed later counts in the next run. ff::parity compares both ways.
+  void to_integer(bool on = true);
+  /// True if to_integer() was called. A run inside of an ff::IntegerGuard is one in integers also
+  /// without it.
+  bool is_integer() const {
+    return is_integer_;
+  }
+
   /// Parameters of the float model that have a gradient: a group for an optimizer.
   std::vector<at::Tensor> model_parameters() const;
   /// Scales and offsets of the quantizers: a group with a learning rate of its own, since they are
@@ -124,6 +138,7 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
 
  private:
   friend class model::Runner;
+  friend struct model::ModelAccess;
   static at::Tensor one_tensor(const c10::IValue& result);
   void build_tree();
   void explain_unmatched(const QuantizationConfig& config);
@@ -133,6 +148,7 @@ class FF_API QuantizedModelImpl : public torch::nn::Module {
   std::unique_ptr<model::Binding> binding_;
   std::map<std::string, std::shared_ptr<range_setting::RangeEstimator>> estimators_;
   bool strict_ = false;
+  bool is_integer_ = false;
 };
 
 /// Holder of QuantizedModelImpl, as TORCH_MODULE makes it. That one cannot call a forward that

@@ -1,0 +1,290 @@
+#include "model/integer_runner.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "dispatch/registry.h"
+#include "fastforward/tensor/quantized_tensor.h"
+#include "integer/grid.h"
+#include "model/plain_values.h"
+#include "tensor/plain.h"
+
+namespace ff::model {
+namespace {
+
+// The operator that computes what another one computes in place, with the same arguments; nothing
+// if there is none.
+std::optional<c10::OperatorHandle> functional_form(const c10::OperatorHandle& op) {
+  static std::mutex mutex;
+  static auto* known =
+      new std::unordered_map<c10::OperatorName, std::optional<c10::OperatorHandle>>;
+  const std::scoped_lock lock(mutex);
+  const auto [found, is_new] = known->try_emplace(op.operator_name());
+  if (!is_new)
+    return found->second;
+  c10::OperatorName name = op.operator_name();
+  if (name.name.empty() || name.name.back() != '_')
+    return std::nullopt;
+  name.name.pop_back();
+  const auto form = c10::Dispatcher::singleton().findSchema(name);
+  if (!form.has_value() || form->schema().returns().size() != 1 ||
+      form->schema().arguments().size() != op.schema().arguments().size())
+    return std::nullopt;
+  for (size_t i = 0; i < op.schema().arguments().size(); ++i) {
+    if (form->schema().arguments()[i].name() != op.schema().arguments()[i].name())
+      return std::nullopt;
+  }
+  found->second = form;
+  return form;
+}
+
+bool is_quantized_value(const c10::IValue& value) {
+  return value.isTensor() && is_quantized(value.toTensor());
+}
+
+bool has_quantized(c10::ArrayRef<c10::IValue> arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [](const c10::IValue& argument) {
+    return is_quantized_value(argument) ||
+           (argument.isTensorList() && std::any_of(argument.toListRef().begin(),
+                                                   argument.toListRef().end(), is_quantized_value));
+  });
+}
+
+// Says why no implementation takes the call, or that one does.
+std::string how_it_runs(const Meeting& meeting) {
+  if (!has_quantized(meeting.arguments()))
+    return "float: no operand is in codes";
+  std::vector<dispatch::Refusal> refusals;
+  const auto implementation = dispatch::find_implementation(
+      meeting.op.operator_name(), dispatch::OperatorCall(meeting.op.schema(), meeting.arguments()),
+      &refusals);
+  if (implementation != nullptr)
+    return "codes";
+  return refusals.empty() ? "float: there is no integer form of " + meeting.info.name
+                          : "float: " + refusals.front().reason;
+}
+
+// Results that depend on how a tensor lies in memory are those of one that lies in order.
+bool reads_strides(const OperatorInfo& info) {
+  return info.site == "as_strided" || info.name == "aten::_reshape_alias";
+}
+
+c10::IValue plain_list(const c10::IValue& list) {
+  c10::impl::GenericList result = list.toList().copy();
+  for (size_t i = 0; i < result.size(); ++i)
+    result.set(i, IntegerRunner::plain_result(result.get(i)));
+  return result;
+}
+
+c10::IValue plain_dictionary(const c10::IValue& dictionary) {
+  c10::impl::GenericDict result = dictionary.toGenericDict().copy();
+  for (const auto& entry : dictionary.toGenericDict())
+    result.insert_or_assign(entry.key(), IntegerRunner::plain_result(entry.value()));
+  return result;
+}
+
+}  // namespace
+
+c10::IValue IntegerRunner::plain_result(const c10::IValue& result) {
+  const std::vector<at::Tensor> tensors = tensors_in({result});
+  if (std::none_of(tensors.begin(), tensors.end(), is_quantized))
+    return result;  // the model's own object
+  if (result.isTensor())
+    return plain(result.toTensor());
+  if (result.isTuple()) {
+    std::vector<c10::IValue> elements;
+    for (const c10::IValue& element : result.toTupleRef().elements())
+      elements.push_back(plain_result(element));
+    return c10::ivalue::Tuple::create(std::move(elements));
+  }
+  if (result.isList())
+    return plain_list(result);
+  return result.isGenericDict() ? plain_dictionary(result) : result;
+}
+
+at::Tensor IntegerRunner::on_grid(size_t place, const at::Tensor& data, bool overwrite) {
+  return keep_error([&] {
+    const nn::Quantizer quantizer = this->quantizer(place);
+    const std::optional<BoundQuantizationFunction> function = quantizer->fixed_function();
+    const at::Tensor values = plain(data);
+    // What integers do not take is as in the simulation, in one pass.
+    if (function.has_value() && !integer::grid_of(*function).grid.has_value())
+      return quantizer.ptr()->fake_quantize(values, overwrite);
+    const at::Tensor quantized = quantizer.ptr()->forward(values);
+    const bool is_taken = !is_quantized(quantized) || integer::grid_of(quantized).grid.has_value();
+    return is_taken ? quantized : plain(quantized);
+  });
+}
+
+at::Tensor IntegerRunner::result_on_grid(size_t index, size_t place, const at::Tensor& data,
+                                         bool overwrite) {
+  if (is_quantized(data) && function_.has_value())
+    return data;  // the operator did it
+  if (program().integers.calls[index].gives_values)
+    return Runner::on_grid(place, plain(data), overwrite);
+  return on_grid(place, data, overwrite);
+}
+
+void IntegerRunner::put_operands_on_grids(Meeting& meeting, size_t index) {
+  Runner::put_operands_on_grids(meeting, index);
+  const Call& call = program().recording.graph.calls()[index];
+  for (const auto& [operand, place] : program().integers.calls[index].grids) {
+    const Operand& where = call.operands[operand];
+    if (where.element >= 0 || contains(meeting.info.written, where.argument))
+      continue;
+    c10::IValue& argument = meeting.argument(where.argument);
+    if (argument.isTensor() && !is_quantized(argument.toTensor()))
+      argument = on_grid(place, argument.toTensor(), false);
+  }
+  if (meeting.info.written.empty())
+    set_wanted(index);
+}
+
+at::Tensor IntegerRunner::bias_of(const Chain& chain) const {
+  if (chain.fold_bias.has_value())
+    return *folded_bias(*chain.fold_bias);
+  return tensors()[chain.bias];
+}
+
+// Tells the operator what becomes of its result, if all of it will.
+void IntegerRunner::set_wanted(size_t index) {
+  wanted_ = {};
+  function_.reset();
+  const std::optional<Chain>& chain = program().integers.calls[index].chain;
+  if (!chain.has_value())
+    return;
+  const bool are_folded = std::all_of(chain->folds.begin(), chain->folds.end(),
+                                      [&](size_t fold) { return folded_bias(fold) != nullptr; });
+  if (!are_folded)
+    return;
+  function_ = keep_error([&] { return quantizer(chain->place)->fixed_function(); });
+  if (!function_.has_value() || !integer::grid_of(*function_).grid.has_value()) {
+    function_.reset();
+    return;
+  }
+  wanted_ = {&*function_, bias_of(*chain), chain->minimum, chain->maximum};
+}
+
+void IntegerRunner::run_operator(Meeting& meeting) {
+  const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
+  if (reads_strides(meeting.info) && is_quantized_value(arguments[0]))
+    meeting.argument(0) = plain(arguments[0].toTensor()).contiguous();
+  const dispatch::OutputScope scope(wanted_);
+  wanted_ = {};
+  if (index_.has_value() && !binding().knows_integers(*index_))
+    binding().note_integers(*index_, how_it_runs(meeting));
+  // What is written to must be values.
+  std::vector<std::pair<at::Tensor, at::Tensor>> written;
+  for (const size_t argument : meeting.info.written) {
+    if (!is_quantized_value(arguments[argument]))
+      continue;
+    const at::Tensor tensor = arguments[argument].toTensor();
+    written.emplace_back(tensor, own_values(tensor));
+    meeting.argument(argument) = written.back().second;
+  }
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  meeting.op.callBoxed(&meeting.stack);
+  for (const auto& [tensor, values] : written) {
+    become(tensor, quantized_by_nothing(values));
+    for (size_t i = first; i < meeting.stack.size(); ++i) {
+      if (meeting.stack[i].isTensor() && meeting.stack[i].toTensor().is_same(values))
+        meeting.stack[i] = tensor;
+    }
+  }
+}
+
+// The operand is in codes: its own object becomes what the functional form gives.
+void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
+  const size_t written = meeting.info.written[0];
+  const size_t first = meeting.stack.size() - meeting.info.arguments;
+  const at::Tensor target = meeting.argument(written).toTensor();
+  if (!is_quantized(target)) {
+    wanted_ = {};
+    function_.reset();
+    Runner::run_in_place(meeting, index);
+    return;
+  }
+  put_operands_on_grids(meeting, index);
+  set_wanted(index);
+  at::Tensor value;
+  const std::optional<c10::OperatorHandle> form = functional_form(meeting.op);
+  if (form.has_value()) {
+    Meeting functional{*form, meeting.info, meeting.stack, {}};
+    const dispatch::OutputScope scope(wanted_);
+    wanted_ = {};
+    if (!binding().knows_integers(index))
+      binding().note_integers(index, how_it_runs(functional));
+    form->callBoxed(&meeting.stack);
+    value = meeting.stack[first].toTensor();
+  } else {
+    value = call(meeting)[0].toTensor();
+  }
+  const CallPlan& plan = program().plan.calls[index];
+  if (!plan.results.empty())
+    value = result_on_grid(index, plan.results[0].second, value, false);
+  if (!value.is_same(target))
+    become(target, is_quantized(value) ? value : quantized_by_nothing(value));
+  meeting.stack[first] = target;
+}
+
+// Values inside of a chain have all of it behind them already.
+void IntegerRunner::refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index) {
+  for (const MetOperand& operand : meeting.operands) {
+    if (operand.value < 0)
+      continue;
+    const std::optional<size_t> reader =
+        program().integers.inner_readers[static_cast<size_t>(operand.value)];
+    if (!reader.has_value() || reader == index ||
+        !is_quantized(meeting.tensor(operand.argument, operand.element)))
+      continue;
+    keep_error([&] {
+      TORCH_CHECK_VALUE(
+          false, "QuantizedModel: ", meeting.info.name, " reads what only ",
+          program().call_sites[*reader],
+          " read in the examples, and in integers both are one operation. Give autoquantize an "
+          "example that runs this branch too, or simulate the model with to_integer(false).");
+    });
+  }
+}
+
+// The operator before has done what this one does.
+bool IntegerRunner::run_behind(Meeting& meeting, size_t index) {
+  if (!program().integers.calls[index].is_behind)
+    return false;
+  const auto operand =
+      std::find_if(meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& met) {
+        return met.value >= 0 &&
+               program().integers.inner_readers[static_cast<size_t>(met.value)] == index &&
+               is_quantized(meeting.tensor(met.argument, met.element));
+      });
+  if (operand == meeting.operands.end())
+    return false;
+  const at::Tensor value = meeting.tensor(operand->argument, operand->element);
+  torch::jit::drop(meeting.stack, meeting.info.arguments);
+  meeting.stack.emplace_back(value);
+  if (const std::optional<size_t> fold = program().plan.calls[index].folded_norm)
+    forget_folded_bias(*fold);
+  if (!binding().knows_integers(index))
+    binding().note_integers(index, "codes");
+  tracker().define(value, program().recording.graph.calls()[index].results[0]);
+  return true;
+}
+
+void IntegerRunner::on_call(Meeting& meeting) {
+  std::optional<size_t> index;
+  if (meeting.key >= 0)
+    index = call_met(meeting);
+  refuse_inner_operands(meeting, index);
+  if (index.has_value() && run_behind(meeting, *index))
+    return;
+  index_ = index;
+  Runner::on_call(meeting);
+  index_.reset();
+}
+
+}  // namespace ff::model

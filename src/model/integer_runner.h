@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+
+#include "dispatch/output_scope.h"
+#include "fastforward/dispatch/integer_guard.h"
+#include "fastforward/dispatch/strict.h"
+#include "model/runner.h"
+
+namespace ff::model {
+
+/// One run of a quantized model in integers.
+///
+/// What the simulation puts on a grid is a quantized tensor here, and operators with an integer
+/// form take it as it is; the registry dequantizes for the others. So a call that has no such form
+/// gives what the simulation gives.
+class IntegerRunner final : public Runner {
+ public:
+  /// The model must stay as long as the run.
+  IntegerRunner(QuantizedModelImpl& model, std::shared_ptr<const ModelTensors> tensors)
+      : Runner(model, std::move(tensors)), relaxed_(false) {}
+
+  /// A result of the model with all tensors in it plain.
+  static c10::IValue plain_result(const c10::IValue& result);
+
+ protected:
+  void on_call(Meeting& meeting) override;
+  void run_operator(Meeting& meeting) override;
+  at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite) override;
+  at::Tensor result_on_grid(size_t index, size_t place, const at::Tensor& data,
+                            bool overwrite) override;
+  WeightForm weight_form() const override {
+    return WeightForm::kCodes;
+  }
+  void put_operands_on_grids(Meeting& meeting, size_t index) override;
+  void run_in_place(Meeting& meeting, size_t index) override;
+
+ private:
+  void refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index);
+  bool run_behind(Meeting& meeting, size_t index);
+  void set_wanted(size_t index);
+  at::Tensor bias_of(const Chain& chain) const;
+
+  const IntegerGuard integers_;
+  const StrictGuard relaxed_;
+  std::optional<BoundQuantizationFunction> function_;  // of what is wanted
+  dispatch::WantedOutput wanted_;                      // of the next call
+  std::optional<size_t> index_;                        // of the call that runs
+};
+
+}  // namespace ff::model

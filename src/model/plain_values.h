@@ -1,0 +1,17 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace ff::model {
+
+/// A quantized tensor whose codes are `values` themselves: for a tensor object that was quantized
+/// and has no grid any more, since an operator wrote to it.
+at::Tensor quantized_by_nothing(const at::Tensor& values);
+
+/// Makes a quantized tensor object another one, for all who have it.
+void become(const at::Tensor& tensor, const at::Tensor& other);
+
+/// The memory that values may be written to: those of `tensor`, nobody else's.
+at::Tensor own_values(const at::Tensor& tensor);
+
+}  // namespace ff::model
