@@ -26,7 +26,15 @@ at::Tensor call_on(const OperatorCall& call, const Replace& replace) {
   return call_operator(call.schema(), std::move(arguments)).toTensor();
 }
 
+// Codes may lie otherwise than values would, as those of integer convolutions do. Nobody writes to
+// them, so a copy is as good as a view.
 at::Tensor call_on_codes(const OperatorCall& call) {
+  const std::string& name = call.schema().name();
+  const bool is_quantized_self = is_quantized(call[0].toTensor());
+  if (is_quantized_self && (name == "aten::view" || name == "aten::_unsafe_view"))
+    return codes(call[0].toTensor()).reshape(call[1].toIntVector());
+  if (is_quantized_self && name == "aten::view_as")
+    return codes(call[0].toTensor()).reshape(call[1].toTensor().sizes());
   return call_on(call, [](const at::Tensor& tensor) { return codes(tensor); });
 }
 

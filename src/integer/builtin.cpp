@@ -5,6 +5,10 @@ namespace {
 
 [[maybe_unused]] const bool registered = [] {
   register_products();
+  register_functions();
+  register_arithmetic();
+  register_averages();
+  register_moves();
   return true;
 }();
 

@@ -26,7 +26,7 @@ struct Prepared {
 Prepared prepare(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                  int64_t groups, const dispatch::WantedOutput& output) {
   if (!integers_enabled())
-    return {{}, "integers are off; turn them on with ff::IntegerGuard"};
+    return {{}, kIntegersAreOff};
   if (!is_quantized(input))
     return {{}, "the input is not quantized"};
   if (!is_quantized(weight))
@@ -180,17 +180,23 @@ std::optional<std::string> why_no_product(const at::Tensor& input, const at::Ten
 
 at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                        const Window& window, const dispatch::WantedOutput& output) {
-  const Product product = *prepare(input, weight, bias, window.groups, output).product;
+  return windows(*prepare(input, weight, bias, window.groups, output).product, input,
+                 weight.sizes().slice(2), window, output);
+}
+
+at::Tensor windows(const Product& product, const at::Tensor& input,
+                   c10::IntArrayRef sizes_of_window, const Window& window,
+                   const dispatch::WantedOutput& output) {
   const at::Tensor together = codes(input).movedim(1, -1).contiguous();
   const PackedWeight& packed = *product.weight;
   const std::vector<int8_t> padding(
       static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth),
       product.input.code_of_zero().value_or(0));
-  const Rows rows(together, weight.sizes().slice(2), window, padding.data());
+  const Rows rows(together, sizes_of_window, window, padding.data());
   std::vector<int64_t> sizes = {input.size(0)};
   sizes.insert(sizes.end(), rows.out_sizes().begin(), rows.out_sizes().end());
   const int64_t count = c10::multiply_integers(sizes);
-  sizes.push_back(weight.size(0));
+  sizes.push_back(packed.groups * packed.channels);
   const at::Tensor results = empty_results(product, sizes);
   run_product(
       product, count,

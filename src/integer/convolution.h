@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dispatch/output_scope.h"
+#include "integer/product.h"
 
 namespace ff::integer {
 
@@ -29,6 +30,10 @@ std::optional<std::string> why_no_product(const at::Tensor& input, const at::Ten
 /// quantized tensor where `output` has a grid for it, else values. Channels lie together in memory.
 at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                        const Window& window, const dispatch::WantedOutput& output);
+
+/// The sums of a product over all windows of `sizes` of codes [batch, channels, axes...].
+at::Tensor windows(const Product& product, const at::Tensor& input, c10::IntArrayRef sizes,
+                   const Window& window, const dispatch::WantedOutput& output);
 
 /// The linear layer of codes [..., depth] and a weight [channels, depth].
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,

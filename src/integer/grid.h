@@ -29,6 +29,12 @@ struct Grid {
   int32_t code_of(float value) const;
 };
 
+/// Reasons of many forms.
+inline constexpr const char* kIntegersAreOff =
+    "integers are off; turn them on with ff::IntegerGuard";
+/// The same.
+inline constexpr const char* kNoOutputGrid = "its result is not put on a grid of 8 bits or less";
+
 /// A grid, or the reason why there is none that integers can use.
 struct GridOrReason {
   /// Absent if there is none.

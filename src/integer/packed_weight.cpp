@@ -18,46 +18,6 @@
 namespace ff::integer {
 namespace {
 
-std::shared_ptr<const PackedWeight> pack(const at::Tensor& codes, int64_t groups) {
-  auto packed = std::make_shared<PackedWeight>();
-  packed->depth = codes.size(1);
-  packed->taps = 1;
-  for (int64_t axis = 2; axis < codes.dim(); ++axis)
-    packed->taps *= codes.size(axis);
-  packed->is_depthwise = groups > 1 && groups == codes.size(0) && packed->depth == 1 &&
-                         packed->taps <= kernels::kDepthwiseTaps;
-  if (packed->is_depthwise)
-    groups = 1;
-  packed->groups = groups;
-  packed->channels = codes.size(0) / groups;
-  // [channel, tap, depth]
-  const at::Tensor ordered =
-      codes.reshape({codes.size(0), packed->depth, packed->taps}).transpose(1, 2).contiguous();
-  const int64_t bytes = packed->group_bytes();
-  const int64_t row = packed->taps * packed->depth, panel = packed->panel_channels();
-  packed->codes = at::empty({groups * bytes}, codes.options());
-  packed->sums.resize(static_cast<size_t>(groups * panel));
-  packed->largest = 0;
-  const auto* from = ordered.const_data_ptr<int8_t>();
-  for (int64_t g = 0; g < groups; ++g) {
-    const int8_t* group = from + g * packed->channels * row;
-    kernels::reference::pack_weights(group, packed->channels,
-                                     packed->is_depthwise ? 1 : packed->taps,
-                                     packed->is_depthwise ? packed->taps : packed->depth,
-                                     packed->codes.mutable_data_ptr<int8_t>() + g * bytes);
-    for (int64_t c = 0; c < packed->channels; ++c) {
-      int64_t sum = 0, absolute = 0;
-      for (int64_t i = 0; i < row; ++i) {
-        sum += group[c * row + i];
-        absolute += std::abs(group[c * row + i]);
-      }
-      packed->sums[static_cast<size_t>(g * panel + c)] = static_cast<int32_t>(sum);
-      packed->largest = std::max(packed->largest, absolute);
-    }
-  }
-  return packed;
-}
-
 // What was packed, by where the codes are.
 class Cache {
  public:
@@ -98,6 +58,46 @@ class Cache {
 
 }  // namespace
 
+std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t groups) {
+  auto packed = std::make_shared<PackedWeight>();
+  packed->depth = codes.size(1);
+  packed->taps = 1;
+  for (int64_t axis = 2; axis < codes.dim(); ++axis)
+    packed->taps *= codes.size(axis);
+  packed->is_depthwise = groups > 1 && groups == codes.size(0) && packed->depth == 1 &&
+                         packed->taps <= kernels::kDepthwiseTaps;
+  if (packed->is_depthwise)
+    groups = 1;
+  packed->groups = groups;
+  packed->channels = codes.size(0) / groups;
+  // [channel, tap, depth]
+  const at::Tensor ordered =
+      codes.reshape({codes.size(0), packed->depth, packed->taps}).transpose(1, 2).contiguous();
+  const int64_t bytes = packed->group_bytes();
+  const int64_t row = packed->taps * packed->depth, panel = packed->panel_channels();
+  packed->codes = at::empty({groups * bytes}, codes.options());
+  packed->sums.resize(static_cast<size_t>(groups * panel));
+  packed->largest = 0;
+  const auto* from = ordered.const_data_ptr<int8_t>();
+  for (int64_t g = 0; g < groups; ++g) {
+    const int8_t* group = from + g * packed->channels * row;
+    kernels::reference::pack_weights(group, packed->channels,
+                                     packed->is_depthwise ? 1 : packed->taps,
+                                     packed->is_depthwise ? packed->taps : packed->depth,
+                                     packed->codes.mutable_data_ptr<int8_t>() + g * bytes);
+    for (int64_t c = 0; c < packed->channels; ++c) {
+      int64_t sum = 0, absolute = 0;
+      for (int64_t i = 0; i < row; ++i) {
+        sum += group[c * row + i];
+        absolute += std::abs(group[c * row + i]);
+      }
+      packed->sums[static_cast<size_t>(g * panel + c)] = static_cast<int32_t>(sum);
+      packed->largest = std::max(packed->largest, absolute);
+    }
+  }
+  return packed;
+}
+
 int64_t PackedWeight::panel_channels() const {
   return kernels::round_up(channels, kernels::kPanelChannels);
 }
@@ -113,11 +113,11 @@ const int8_t* PackedWeight::group(int64_t index) const {
 
 std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& codes, int64_t groups) {
   if (codes.is_inference())  // no version tells whether they were changed
-    return pack(codes, groups);
+    return pack_weight(codes, groups);
   static auto* cache = new Cache;  // not destroyed: threads may still run at the end
   if (std::shared_ptr<const PackedWeight> known = cache->find(codes, groups))
     return known;
-  std::shared_ptr<const PackedWeight> weight = pack(codes, groups);
+  std::shared_ptr<const PackedWeight> weight = pack_weight(codes, groups);
   cache->add(codes, groups, weight);
   return weight;
 }

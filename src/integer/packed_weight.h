@@ -37,6 +37,9 @@ struct PackedWeight {
   const int8_t* group(int64_t index) const;
 };
 
+/// Packs a weight whose codes are [groups * channels, depth, window...].
+std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t groups);
+
 /// Packs a weight whose codes are [groups * channels, depth, window...]. What was packed is kept as
 /// long as the codes are there, and as they are.
 std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& codes, int64_t groups);

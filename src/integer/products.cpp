@@ -25,6 +25,39 @@ std::optional<std::string> why_no_linear(const OperatorCall& call) {
   return why_no_product(input, weight, tensor_or_none(call[2]), {}, wanted_output());
 }
 
+// A product of matrices is a linear layer if the right one is a constant, transposed: [..., depth]
+// x [depth, channels].
+std::optional<std::string> why_no_matrix_product(const at::Tensor& left, const at::Tensor& right,
+                                                 const at::Tensor& bias) {
+  if (right.dim() != 2 || left.dim() < 1 || left.size(-1) != right.size(0))
+    return "its right operand is no matrix of weights";
+  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != right.size(1)))
+    return "what it adds is no bias of one number for each channel";
+  return why_no_product(left, is_quantized(right) ? right.t() : right, bias, {}, wanted_output());
+}
+
+std::optional<std::string> why_no_matmul(const OperatorCall& call) {
+  return why_no_matrix_product(call[0].toTensor(), call[1].toTensor(), {});
+}
+
+c10::IValue matmul(const OperatorCall& call) {
+  return linear(call[0].toTensor(), call[1].toTensor().t(), {}, wanted_output());
+}
+
+bool is_one(const c10::IValue& number) {
+  return number.toScalar().toDouble() == 1;
+}
+
+std::optional<std::string> why_no_addmm(const OperatorCall& call) {
+  if (!is_one(call.argument("beta")) || !is_one(call.argument("alpha")))
+    return "its factors alpha and beta are not 1";
+  return why_no_matrix_product(call[1].toTensor(), call[2].toTensor(), call[0].toTensor());
+}
+
+c10::IValue addmm(const OperatorCall& call) {
+  return linear(call[1].toTensor(), call[2].toTensor().t(), call[0].toTensor(), wanted_output());
+}
+
 // One number stands for all axes.
 std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
   std::vector<int64_t> numbers = value.toIntVector();
@@ -76,6 +109,9 @@ void register_products() {
                                return linear(call[0].toTensor(), call[1].toTensor(),
                                              tensor_or_none(call[2]), wanted_output());
                              });
+  for (const char* name : {"aten::matmul", "aten::mm"})
+    dispatch::register_builtin(name, "linear in integers", why_no_matmul, matmul);
+  dispatch::register_builtin("aten::addmm", "linear in integers", why_no_addmm, addmm);
   const auto convolve = [](const OperatorCall& call) {
     return convolution(call[0].toTensor(), call[1].toTensor(), tensor_or_none(call[2]),
                        window_of(call), wanted_output());

@@ -8,6 +8,7 @@
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 #include "kernels/affine-inl.h"
+#include "kernels/arithmetic-inl.h"
 #include "kernels/backward-inl.h"
 #include "kernels/codes-inl.h"
 #include "kernels/depthwise-inl.h"
@@ -38,6 +39,7 @@ constexpr Table kTable = {HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                           MakeEntries<Bfloat16>(),
                           MakeEntries<Float16>(),
                           {&LookupInt8, &PackInt4, &UnpackInt4, &SumBelow},
+                          {&CombineCodes<Sum>, &CombineCodes<Times>},
                           {&ProductCodes, &ProductValues, &DepthwiseCodes, &DepthwiseValues}};
 
 }  // namespace ff::kernels::HWY_NAMESPACE

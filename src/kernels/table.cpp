@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/reference.h"
+#include "kernels/reference_arithmetic.h"
 #include "kernels/reference_product.h"
 #include "kernels/simd.h"
 
@@ -30,6 +31,7 @@ constexpr Table kScalar = {"scalar",
                            reference_entries<Float16>(),
                            {&reference::lookup_int8, &reference::pack_int4, &reference::unpack_int4,
                             &reference::sum_below},
+                           {&reference::add_codes, &reference::multiply_codes},
                            {&reference::product_codes, &reference::product_values,
                             &reference::depthwise_codes, &reference::depthwise_values}};
 

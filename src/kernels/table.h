@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "kernels/arithmetic.h"
 #include "kernels/number.h"
 #include "kernels/panel.h"
 #include "kernels/product.h"
@@ -49,6 +50,14 @@ struct CodeEntries {
                        int32_t* sum) noexcept;
 };
 
+/// Entry points for functions of two operands in codes. Contracts: reference_arithmetic.h.
+struct ArithmeticEntries {
+  void (*add_codes)(const int8_t* a, const int8_t* b, int8_t* codes, int64_t n,
+                    const Combination& grids) noexcept;
+  void (*multiply_codes)(const int8_t* a, const int8_t* b, int8_t* codes, int64_t n,
+                         const Combination& grids) noexcept;
+};
+
 /// Entry points for products of codes with constant weights. Contracts: reference_product.h.
 struct ProductEntries {
   void (*product_codes)(const int8_t* const* rows, int64_t count, const Product& product,
@@ -69,6 +78,7 @@ struct Table {
   Entries<Bfloat16> bf16;
   Entries<Float16> f16;
   CodeEntries codes;
+  ArithmeticEntries arithmetic;
   ProductEntries products;
 };
 
