@@ -14,6 +14,7 @@
 #include "fastforward/model/float_model.h"
 #include "fastforward/model/fold_batch_norms.h"
 #include "fastforward/model/mpath.h"
+#include "fastforward/model/parity.h"
 #include "fastforward/model/presets.h"
 #include "fastforward/model/quantization_config.h"
 #include "fastforward/model/quantized_model.h"

@@ -131,6 +131,7 @@ class IntegerPlanner {
 
   void add_chain(size_t index) {
     ValueId value = result_of(index);
+    ValueId end = value;
     if (value < 0 || calls_[index].is_behind || graph_.calls()[index].results.size() != 1 ||
         calls_[index].gives_values)
       return;
@@ -152,11 +153,13 @@ class IntegerPlanner {
         return;
       if (is_join)
         break;
+      end = value;
     }
     const std::optional<size_t> place = place_of_[static_cast<size_t>(value)];
     if (!place.has_value())
       return;
     chain.place = *place;
+    chain.end = end;
     calls_[index].chain = std::move(chain);
     for (size_t i = 0; i < behind.size(); ++i) {
       calls_[behind[i].call].is_behind = graph_.calls()[behind[i].call].kind != K::kJoin;

@@ -15,6 +15,8 @@ namespace ff::model {
 struct Chain {
   /// The quantizer's place.
   size_t place;
+  /// What is quantized: the value of the place, or that of a piece of it where a cat comes last.
+  ValueId end = kConstant;
   /// A parameter that is added, kConstant if there is none.
   ValueId bias = kConstant;
   /// A fold whose bias is added by no call; nothing if there is none.

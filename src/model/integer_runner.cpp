@@ -1,47 +1,19 @@
 #include "model/integer_runner.h"
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/grid.h"
+#include "model/functional_form.h"
 #include "model/plain_values.h"
 #include "tensor/plain.h"
 
 namespace ff::model {
 namespace {
-
-// The operator that computes what another one computes in place, with the same arguments; nothing
-// if there is none.
-std::optional<c10::OperatorHandle> functional_form(const c10::OperatorHandle& op) {
-  static std::mutex mutex;
-  static auto* known =
-      new std::unordered_map<c10::OperatorName, std::optional<c10::OperatorHandle>>;
-  const std::scoped_lock lock(mutex);
-  const auto [found, is_new] = known->try_emplace(op.operator_name());
-  if (!is_new)
-    return found->second;
-  c10::OperatorName name = op.operator_name();
-  if (name.name.empty() || name.name.back() != '_')
-    return std::nullopt;
-  name.name.pop_back();
-  const auto form = c10::Dispatcher::singleton().findSchema(name);
-  if (!form.has_value() || form->schema().returns().size() != 1 ||
-      form->schema().arguments().size() != op.schema().arguments().size())
-    return std::nullopt;
-  for (size_t i = 0; i < op.schema().arguments().size(); ++i) {
-    if (form->schema().arguments()[i].name() != op.schema().arguments()[i].name())
-      return std::nullopt;
-  }
-  found->second = form;
-  return form;
-}
 
 bool is_quantized_value(const c10::IValue& value) {
   return value.isTensor() && is_quantized(value.toTensor());
@@ -123,7 +95,7 @@ at::Tensor IntegerRunner::on_grid(size_t place, const at::Tensor& data, bool ove
 
 at::Tensor IntegerRunner::result_on_grid(size_t index, size_t place, const at::Tensor& data,
                                          bool overwrite) {
-  if (is_quantized(data) && function_.has_value())
+  if (is_quantized(data) && output_.function.has_value())
     return data;  // the operator did it
   if (program().integers.calls[index].gives_values)
     return Runner::on_grid(place, plain(data), overwrite);
@@ -141,41 +113,14 @@ void IntegerRunner::put_operands_on_grids(Meeting& meeting, size_t index) {
     if (argument.isTensor() && !is_quantized(argument.toTensor()))
       argument = on_grid(place, argument.toTensor(), false);
   }
-  if (meeting.info.written.empty())
-    set_wanted(index);
-}
-
-at::Tensor IntegerRunner::bias_of(const Chain& chain) const {
-  if (chain.fold_bias.has_value())
-    return *folded_bias(*chain.fold_bias);
-  return tensors()[chain.bias];
-}
-
-// Tells the operator what becomes of its result, if all of it will.
-void IntegerRunner::set_wanted(size_t index) {
-  wanted_ = {};
-  function_.reset();
-  const std::optional<Chain>& chain = program().integers.calls[index].chain;
-  if (!chain.has_value())
-    return;
-  const bool are_folded = std::all_of(chain->folds.begin(), chain->folds.end(),
-                                      [&](size_t fold) { return folded_bias(fold) != nullptr; });
-  if (!are_folded)
-    return;
-  function_ = keep_error([&] { return quantizer(chain->place)->fixed_function(); });
-  if (!function_.has_value() || !integer::grid_of(*function_).grid.has_value()) {
-    function_.reset();
-    return;
-  }
-  wanted_ = {&*function_, bias_of(*chain), chain->minimum, chain->maximum};
+  output_ = meeting.info.written.empty() ? chain_output(index) : ChainOutput();
 }
 
 void IntegerRunner::run_operator(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
   if (reads_strides(meeting.info) && is_quantized_value(arguments[0]))
     meeting.argument(0) = plain(arguments[0].toTensor()).contiguous();
-  const dispatch::OutputScope scope(wanted_);
-  wanted_ = {};
+  const dispatch::OutputScope scope(output_.wanted());
   if (index_.has_value() && !binding().knows_integers(*index_))
     binding().note_integers(*index_, how_it_runs(meeting));
   // What is written to must be values.
@@ -204,19 +149,16 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   const at::Tensor target = meeting.argument(written).toTensor();
   if (!is_quantized(target)) {
-    wanted_ = {};
-    function_.reset();
     Runner::run_in_place(meeting, index);
     return;
   }
   put_operands_on_grids(meeting, index);
-  set_wanted(index);
+  output_ = chain_output(index);
   at::Tensor value;
   const std::optional<c10::OperatorHandle> form = functional_form(meeting.op);
   if (form.has_value()) {
     Meeting functional{*form, meeting.info, meeting.stack, {}};
-    const dispatch::OutputScope scope(wanted_);
-    wanted_ = {};
+    const dispatch::OutputScope scope(output_.wanted());
     if (!binding().knows_integers(index))
       binding().note_integers(index, how_it_runs(functional));
     form->callBoxed(&meeting.stack);
@@ -285,6 +227,7 @@ void IntegerRunner::on_call(Meeting& meeting) {
   index_ = index;
   Runner::on_call(meeting);
   index_.reset();
+  output_ = {};
 }
 
 }  // namespace ff::model

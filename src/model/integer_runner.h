@@ -38,14 +38,11 @@ class IntegerRunner final : public Runner {
  private:
   void refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index);
   bool run_behind(Meeting& meeting, size_t index);
-  void set_wanted(size_t index);
-  at::Tensor bias_of(const Chain& chain) const;
 
   const IntegerGuard integers_;
   const StrictGuard relaxed_;
-  std::optional<BoundQuantizationFunction> function_;  // of what is wanted
-  dispatch::WantedOutput wanted_;                      // of the next call
-  std::optional<size_t> index_;                        // of the call that runs
+  ChainOutput output_;           // of the call that runs
+  std::optional<size_t> index_;  // its number
 };
 
 }  // namespace ff::model

@@ -10,6 +10,7 @@
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/grid.h"
 #include "model/stack_values.h"
 
 namespace ff::model {
@@ -82,6 +83,20 @@ at::Tensor Runner::on_grid(size_t place, const at::Tensor& data, bool overwrite)
 const at::Tensor* Runner::folded_bias(size_t fold) const {
   const auto found = folded_biases_.find(fold);
   return found == folded_biases_.end() ? nullptr : &found->second;
+}
+
+ChainOutput Runner::chain_output(size_t index) {
+  const std::optional<Chain>& chain = program_.integers.calls[index].chain;
+  const auto is_folded = [&](size_t fold) { return folded_bias(fold) != nullptr; };
+  if (!chain.has_value() || !std::all_of(chain->folds.begin(), chain->folds.end(), is_folded))
+    return {};
+  std::optional<BoundQuantizationFunction> function =
+      keep_error([&] { return quantizer(chain->place)->fixed_function(); });
+  if (!function.has_value() || !integer::grid_of(*function).grid.has_value())
+    return {};
+  return {std::move(function),
+          chain->fold_bias.has_value() ? *folded_bias(*chain->fold_bias) : tensors()[chain->bias],
+          chain->minimum, chain->maximum};
 }
 
 // Several calls may read one value: its values on the grid are computed once. A call that writes to
@@ -186,7 +201,7 @@ void Runner::run_in_place(Meeting& meeting, size_t index) {
   put_operands_on_grids(meeting, index);
   at::Tensor value = call(meeting)[0].toTensor();
   if (!plan.results.empty())
-    value = on_grid(plan.results[0].second, value, !keeps_graph);
+    value = result_on_grid(index, plan.results[0].second, value, !keeps_graph);
   if (!value.is_same(target)) {
     target.copy_(value);
     meeting.stack[first] = target;

@@ -2,14 +2,34 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "dispatch/output_scope.h"
 #include "fastforward/model/quantized_model.h"
+#include "fastforward/tensor/bound_function.h"
 #include "model/binding.h"
 #include "model/model_run.h"
 
 namespace ff::model {
+
+/// What becomes of a call's result in integers, if all of its chain can be done with it.
+struct ChainOutput {
+  /// The quantizer's function; nothing if the result stays in values.
+  std::optional<BoundQuantizationFunction> function;
+  /// A bias to add.
+  at::Tensor bias;
+  /// The limits to clamp to.
+  float minimum = 0, maximum = 0;
+
+  /// The same for operators; this must outlive it.
+  dispatch::WantedOutput wanted() const {
+    if (!function.has_value())
+      return {};
+    return {&*function, bias, minimum, maximum};
+  }
+};
 
 /// One run of a quantized model.
 class Runner : public ModelRun {
@@ -62,6 +82,9 @@ class Runner : public ModelRun {
   }
   /// The quantizer in a place; throws c10::ValueError, which lists all of them, if it has no range.
   nn::Quantizer quantizer(size_t place) const;
+
+  /// What becomes of the result of a call in integers, once its operands are on their grids.
+  ChainOutput chain_output(size_t index);
 
   /// What is run.
   const Program& program() const {
