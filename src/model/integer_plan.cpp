@@ -37,8 +37,10 @@ class IntegerPlanner {
   }
 
   IntegerPlan make() {
-    for (size_t index = 0; index < calls_.size(); ++index) {
-      calls_[index].gives_values = gives_values(index);
+    for (size_t index = calls_.size(); index-- > 0;) {
+      calls_[index].gives_values = calls_[index].gives_values || gives_values(index);
+      if (calls_[index].gives_values)
+        give_values_before(index);
       add_grids(index);
     }
     for (size_t index = 0; index < calls_.size(); ++index)
@@ -52,16 +54,30 @@ class IntegerPlanner {
     return results.empty() ? kConstant : results[0];
   }
 
-  // True if what is written to the memory of a value must be seen in views of it.
+  // True if what is written to the memory of a value must be seen by others than who has its
+  // tensor.
   bool gives_values(size_t index) const {
     const ValueId id = result_of(index);
     if (id < 0 || !graph_.value(id).is_written_later)
       return false;
     const std::vector<Reader>& readers = graph_.value(id).readers;
-    return graph_.calls()[index].is_view_of_written ||
+    return graph_.value(id).is_handed_on || graph_.calls()[index].is_view_of_written ||
            std::any_of(readers.begin(), readers.end(), [&](const Reader& reader) {
              return graph_.calls()[reader.call].is_view_of_written;
            });
+  }
+
+  // What a call hands on or writes to is its result too.
+  void give_values_before(size_t index) {
+    const Call& call = graph_.calls()[index];
+    for (const Operand& operand : call.operands) {
+      const bool is_result = contains(call.op->written, operand.argument) ||
+                             (plan_.calls[index].folded_norm.has_value() && operand.argument == 0);
+      for (const ValueId id : operand.values) {
+        if (is_result && id >= 0 && graph_.value(id).kind == Value::Kind::kResult)
+          calls_[graph_.value(id).call].gives_values = true;
+      }
+    }
   }
 
   // The place whose grid a value is on, if it is quantized where it comes from.

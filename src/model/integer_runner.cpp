@@ -27,23 +27,12 @@ bool has_quantized(c10::ArrayRef<c10::IValue> arguments) {
   });
 }
 
-// Says why no implementation takes the call, or that one does.
-std::string how_it_runs(const Meeting& meeting) {
-  if (!has_quantized(meeting.arguments()))
-    return "float: no operand is in codes";
-  std::vector<dispatch::Refusal> refusals;
-  const auto implementation = dispatch::find_implementation(
-      meeting.op.operator_name(), dispatch::OperatorCall(meeting.op.schema(), meeting.arguments()),
-      &refusals);
-  if (implementation != nullptr)
-    return "codes";
-  return refusals.empty() ? "float: there is no integer form of " + meeting.info.name
-                          : "float: " + refusals.front().reason;
-}
-
-// Results that depend on how a tensor lies in memory are those of one that lies in order.
-bool reads_strides(const OperatorInfo& info) {
-  return info.site == "as_strided" || info.name == "aten::_reshape_alias";
+// The model may count on how values lie in memory, as LibTorch's convolutions give them: channel
+// after channel. Ours give pixel after pixel. Codes have their own forms of these operators.
+bool reads_strides(const OperatorInfo& info, const at::Tensor& operand) {
+  if (info.site == "as_strided" || info.name == "aten::_reshape_alias")
+    return true;
+  return !is_quantized(operand) && info.site == "view";
 }
 
 c10::IValue plain_list(const c10::IValue& list) {
@@ -116,13 +105,50 @@ void IntegerRunner::put_operands_on_grids(Meeting& meeting, size_t index) {
   output_ = meeting.info.written.empty() ? chain_output(index) : ChainOutput();
 }
 
+// The first place on whose grid an operand is, and why integers do not take it; empty if they do.
+std::string IntegerRunner::why_not_on_grid(size_t index) {
+  std::vector<std::pair<size_t, size_t>> places = program().plan.calls[index].reads;
+  const auto& grids = program().integers.calls[index].grids;
+  places.insert(places.end(), grids.begin(), grids.end());
+  for (const auto& [operand, place] : places) {
+    if (program().plan.places[place].kind == Place::Kind::kWeight)
+      continue;
+    const std::optional<BoundQuantizationFunction> function = quantizer(place)->fixed_function();
+    const std::string reason = function.has_value() ? integer::grid_of(*function).why_not : "";
+    if (!reason.empty())
+      return "the grid of " + program().place_names[place].site + ": " + reason;
+  }
+  return "";
+}
+
+// Says that an implementation takes the call, or why none does.
+std::string IntegerRunner::how_it_runs(const Meeting& meeting, size_t index) {
+  std::vector<dispatch::Refusal> refusals;
+  const auto implementation = dispatch::find_implementation(
+      meeting.op.operator_name(), dispatch::OperatorCall(meeting.op.schema(), meeting.arguments()),
+      &refusals);
+  const bool is_any_quantized = has_quantized(meeting.arguments());
+  if (implementation != nullptr && is_any_quantized)
+    return "codes";
+  const std::string why_not = why_not_on_grid(index);
+  if (!why_not.empty())
+    return "float: " + why_not;
+  if (!is_any_quantized)
+    return "float: no operand is in codes";
+  return refusals.empty() ? "float: there is no integer form of " + meeting.info.name
+                          : "float: " + refusals.front().reason;
+}
+
 void IntegerRunner::run_operator(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
-  if (reads_strides(meeting.info) && is_quantized_value(arguments[0]))
+  const bool must_be_view =
+      index_.has_value() && program().recording.graph.calls()[*index_].is_view_of_written;
+  if (!must_be_view && arguments[0].isTensor() &&
+      reads_strides(meeting.info, arguments[0].toTensor()))
     meeting.argument(0) = plain(arguments[0].toTensor()).contiguous();
   const dispatch::OutputScope scope(output_.wanted());
   if (index_.has_value() && !binding().knows_integers(*index_))
-    binding().note_integers(*index_, how_it_runs(meeting));
+    binding().note_integers(*index_, how_it_runs(meeting, *index_));
   // What is written to must be values.
   std::vector<std::pair<at::Tensor, at::Tensor>> written;
   for (const size_t argument : meeting.info.written) {
@@ -134,6 +160,11 @@ void IntegerRunner::run_operator(Meeting& meeting) {
   }
   const size_t first = meeting.stack.size() - meeting.info.arguments;
   meeting.op.callBoxed(&meeting.stack);
+  const bool is_looked_into = index_.has_value() && !must_be_view &&
+                              program().integers.calls[*index_].gives_values &&
+                              meeting.info.written.empty();
+  if (is_looked_into && meeting.stack[first].isTensor())
+    meeting.stack[first] = plain(meeting.stack[first].toTensor()).contiguous();
   for (const auto& [tensor, values] : written) {
     become(tensor, quantized_by_nothing(values));
     for (size_t i = first; i < meeting.stack.size(); ++i) {
@@ -160,7 +191,7 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
     Meeting functional{*form, meeting.info, meeting.stack, {}};
     const dispatch::OutputScope scope(output_.wanted());
     if (!binding().knows_integers(index))
-      binding().note_integers(index, how_it_runs(functional));
+      binding().note_integers(index, how_it_runs(functional, index));
     form->callBoxed(&meeting.stack);
     value = meeting.stack[first].toTensor();
   } else {

@@ -37,6 +37,8 @@ class IntegerRunner final : public Runner {
 
  private:
   void refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index);
+  std::string why_not_on_grid(size_t index);
+  std::string how_it_runs(const Meeting& meeting, size_t index);
   bool run_behind(Meeting& meeting, size_t index);
 
   const IntegerGuard integers_;

@@ -171,6 +171,7 @@ void ModelRun::hand_on(Meeting& meeting) {
     value = on_changed(identity.value, identity.written);
     tracker_.define(operand, value);
   }
+  on_handed_on(value);
   for (const c10::IValue& result : call(meeting)) {
     if (result.isTensor() && is_value(result.toTensor()) && !result.toTensor().is_same(operand) &&
         !identity.is_foreign)

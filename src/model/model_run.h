@@ -66,6 +66,8 @@ class ModelRun : public OperatorMode {
   /// Asked for a tensor in the place of a weight of which nothing is known, before it counts as a
   /// constant.
   virtual ValueId on_captured(const at::Tensor& tensor) = 0;
+  /// A value was handed on as it is, maybe as another tensor.
+  virtual void on_handed_on(ValueId /*value*/) {}
   /// The value of a tensor that was written to through another one.
   virtual ValueId on_changed(ValueId before, ValueId written) = 0;
 

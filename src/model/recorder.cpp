@@ -82,6 +82,11 @@ class Recorder final : public ModelRun {
     return graph.calls()[index].results[0];
   }
 
+  void on_handed_on(ValueId value) override {
+    if (value >= 0)
+      recording_.graph.value(value).is_handed_on = true;
+  }
+
   void on_source(Meeting& meeting, size_t first) override {
     const size_t index = call_of(meeting, [&] {
       return Call{&meeting.info, OperatorKind::kFloat, {}, {}};

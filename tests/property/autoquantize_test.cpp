@@ -2,48 +2,24 @@
 
 #include <torch/torch.h>
 
-#include <cstdlib>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "fastforward/model/calibrate.h"
 #include "fastforward/nn/disable_quantization.h"
+#include "property/each_network.h"
 #include "property/quantized_interpreter.h"
 #include "property/random_network.h"
 #include "support/tensors.h"
 
 namespace {
 
+using ff::test::for_each_network;
+using ff::test::kNetworks;
 using ff::test::Network;
 using ff::test::outputs_of;
-using ff::test::random_network;
 using ff::test::same;
 using Tensors = std::vector<torch::Tensor>;
-
-constexpr uint64_t kNetworks = 200;
-
-// FF_SEED: the seed of the first network.
-uint64_t first_seed() {
-  const char* given = std::getenv("FF_SEED");
-  return given == nullptr ? 0 : std::strtoull(given, nullptr, 10);
-}
-
-// Calls check(network, seed) for each, and says which one fails.
-template <typename Check>
-void for_each_network(const Check& check) {
-  for (uint64_t seed = first_seed(); seed < first_seed() + kNetworks; ++seed) {
-    const Network network = random_network(seed);
-    SCOPED_TRACE("FF_SEED=" + std::to_string(seed) + "\n" + ff::test::script_of(network));
-    try {
-      check(network, seed);
-    } catch (const std::exception& error) {
-      ADD_FAILURE() << error.what();
-    }
-    if (testing::Test::HasFailure())
-      return;
-  }
-}
 
 void expect_same(const Tensors& got, const Tensors& expected) {
   ASSERT_EQ(got.size(), expected.size());
