@@ -19,39 +19,39 @@ namespace ff::nn::functional {
 namespace F = torch::nn::functional;
 
 at::Tensor relu(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("relu", {{"input", input}}, options, [&] { return at::relu(input); });
+  return call_one("relu", {{"input", input}}, options, [&] { return at::relu(input); });
 }
 
 at::Tensor relu6(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("relu6", {{"input", input}}, options, [&] { return at::relu6(input); });
+  return call_one("relu6", {{"input", input}}, options, [&] { return at::relu6(input); });
 }
 
 at::Tensor silu(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("silu", {{"input", input}}, options, [&] { return at::silu(input); });
+  return call_one("silu", {{"input", input}}, options, [&] { return at::silu(input); });
 }
 
 at::Tensor hardswish(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("hardswish", {{"input", input}}, options, [&] { return at::hardswish(input); });
+  return call_one("hardswish", {{"input", input}}, options, [&] { return at::hardswish(input); });
 }
 
 at::Tensor sigmoid(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("sigmoid", {{"input", input}}, options, [&] { return at::sigmoid(input); });
+  return call_one("sigmoid", {{"input", input}}, options, [&] { return at::sigmoid(input); });
 }
 
 at::Tensor tanh(const at::Tensor& input, const FunctionalOptions& options) {
-  return call("tanh", {{"input", input}}, options, [&] { return at::tanh(input); });
+  return call_one("tanh", {{"input", input}}, options, [&] { return at::tanh(input); });
 }
 
 at::Tensor gelu(const at::Tensor& input, const F::GELUFuncOptions& gelu,
                 const FunctionalOptions& options) {
-  return call("gelu", {{"input", input}}, options,
-              [&] { return at::gelu(input, gelu.approximate()); });
+  return call_one("gelu", {{"input", input}}, options,
+                  [&] { return at::gelu(input, gelu.approximate()); });
 }
 
 at::Tensor leaky_relu(const at::Tensor& input, double negative_slope,
                       const FunctionalOptions& options) {
-  return call("leaky_relu", {{"input", input}}, options,
-              [&] { return at::leaky_relu(input, negative_slope); });
+  return call_one("leaky_relu", {{"input", input}}, options,
+                  [&] { return at::leaky_relu(input, negative_slope); });
 }
 
 at::Tensor softmax(const at::Tensor& input, const F::SoftmaxFuncOptions& softmax,

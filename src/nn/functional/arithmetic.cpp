@@ -12,21 +12,21 @@ namespace ff::nn::functional {
 
 at::Tensor add(const at::Tensor& input, const at::Tensor& other, const at::Scalar& alpha,
                const FunctionalOptions& options) {
-  return call("add", {{"input", input}, {"other", other}}, options,
-              [&] { return at::add(input, other, alpha); });
+  return call_one("add", {{"input", input}, {"other", other}}, options,
+                  [&] { return at::add(input, other, alpha); });
 }
 
 at::Tensor add(const at::Tensor& input, const at::Scalar& other, const FunctionalOptions& options) {
-  return call("add", {{"input", input}}, options, [&] { return at::add(input, other); });
+  return call_one("add", {{"input", input}}, options, [&] { return at::add(input, other); });
 }
 
 at::Tensor mul(const at::Tensor& input, const at::Tensor& other, const FunctionalOptions& options) {
-  return call("mul", {{"input", input}, {"other", other}}, options,
-              [&] { return at::mul(input, other); });
+  return call_one("mul", {{"input", input}, {"other", other}}, options,
+                  [&] { return at::mul(input, other); });
 }
 
 at::Tensor mul(const at::Tensor& input, const at::Scalar& other, const FunctionalOptions& options) {
-  return call("mul", {{"input", input}}, options, [&] { return at::mul(input, other); });
+  return call_one("mul", {{"input", input}}, options, [&] { return at::mul(input, other); });
 }
 
 at::Tensor cat(at::TensorList tensors, int64_t dim, const FunctionalOptions& options) {
@@ -34,7 +34,7 @@ at::Tensor cat(at::TensorList tensors, int64_t dim, const FunctionalOptions& opt
     for (size_t i = 0; i < tensors.size(); ++i)
       check_operands("cat", {{("tensors[" + std::to_string(i) + "]").c_str(), tensors[i]}});
   }
-  return call("cat", {}, options, [&] { return at::cat(tensors, dim); });
+  return call_one("cat", {}, options, [&] { return at::cat(tensors, dim); });
 }
 
 }  // namespace ff::nn::functional

@@ -56,4 +56,14 @@ at::Tensor call(const char* function, std::initializer_list<Operand> operands,
   return finish(function, output, options, strict);
 }
 
+/// The same for one operator, which may put its result on the output's grid itself.
+template <typename Compute>
+at::Tensor call_one(const char* function, std::initializer_list<Operand> operands,
+                    const FunctionalOptions& options, const Compute& compute) {
+  return call(function, operands, options, [&] {
+    const OutputGrid grid(options);
+    return compute();
+  });
+}
+
 }  // namespace ff::nn::functional

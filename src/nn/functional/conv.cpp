@@ -10,26 +10,20 @@ namespace F = torch::nn::functional;
 
 at::Tensor conv1d(const at::Tensor& input, const at::Tensor& weight,
                   const F::Conv1dFuncOptions& conv, const FunctionalOptions& options) {
-  return call("conv1d", {{"input", input}, {"weight", weight}}, options, [&] {
-    const OutputGrid grid(options);
-    return F::conv1d(input, weight, conv);
-  });
+  return call_one("conv1d", {{"input", input}, {"weight", weight}}, options,
+                  [&] { return F::conv1d(input, weight, conv); });
 }
 
 at::Tensor conv2d(const at::Tensor& input, const at::Tensor& weight,
                   const F::Conv2dFuncOptions& conv, const FunctionalOptions& options) {
-  return call("conv2d", {{"input", input}, {"weight", weight}}, options, [&] {
-    const OutputGrid grid(options);
-    return F::conv2d(input, weight, conv);
-  });
+  return call_one("conv2d", {{"input", input}, {"weight", weight}}, options,
+                  [&] { return F::conv2d(input, weight, conv); });
 }
 
 at::Tensor conv3d(const at::Tensor& input, const at::Tensor& weight,
                   const F::Conv3dFuncOptions& conv, const FunctionalOptions& options) {
-  return call("conv3d", {{"input", input}, {"weight", weight}}, options, [&] {
-    const OutputGrid grid(options);
-    return F::conv3d(input, weight, conv);
-  });
+  return call_one("conv3d", {{"input", input}, {"weight", weight}}, options,
+                  [&] { return F::conv3d(input, weight, conv); });
 }
 
 at::Tensor conv_transpose1d(const at::Tensor& input, const at::Tensor& weight,

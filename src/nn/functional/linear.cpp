@@ -19,8 +19,7 @@ std::optional<at::Tensor> optional(const at::Tensor& tensor) {
 
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
                   const FunctionalOptions& options) {
-  return call("linear", {{"input", input}, {"weight", weight}}, options, [&] {
-    const OutputGrid grid(options);
+  return call_one("linear", {{"input", input}, {"weight", weight}}, options, [&] {
     // LibTorch's functional form transposes the weight and calls other operators than aten::linear,
     // with other roundings.
     if (is_quantized(input) || is_quantized(weight) || is_quantized(bias)) {
@@ -34,8 +33,8 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::T
 
 at::Tensor matmul(const at::Tensor& input, const at::Tensor& other,
                   const FunctionalOptions& options) {
-  return call("matmul", {{"input", input}, {"other", other}}, options,
-              [&] { return at::matmul(input, other); });
+  return call_one("matmul", {{"input", input}, {"other", other}}, options,
+                  [&] { return at::matmul(input, other); });
 }
 
 at::Tensor bmm(const at::Tensor& input, const at::Tensor& mat2, const FunctionalOptions& options) {
