@@ -106,10 +106,16 @@ void fallback(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::ji
   refuse_writes(schema, arguments);
   const bool strict = strict_quantization();
   std::vector<Refusal> refusals;
-  const auto implementation = find_implementation(
-      op.operator_name(), OperatorCall(schema, arguments), strict ? &refusals : nullptr);
-  if (implementation != nullptr) {
-    implementation->kernel.callBoxed(op, keys, stack);
+  const Found found = find_implementation(op.operator_name(), OperatorCall(schema, arguments),
+                                          strict ? &refusals : nullptr);
+  if (found.run) {
+    c10::IValue result = found.run();
+    torch::jit::drop(*stack, count);
+    stack->push_back(std::move(result));
+    return;
+  }
+  if (found) {
+    found.implementation->kernel.callBoxed(op, keys, stack);
     return;
   }
   if (strict)

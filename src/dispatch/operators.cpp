@@ -37,6 +37,23 @@ std::shared_ptr<const List> list_of(const c10::OperatorName& op) {
   return found == all.lists.end() ? nullptr : found->second;
 }
 
+// Puts an implementation before those that it goes before; returns its number.
+int64_t add(Implementation implementation, const c10::OperatorName& op) {
+  Registry& all = registry();
+  const std::unique_lock lock(all.mutex);
+  implementation.id = ++all.last_id;
+  auto& list = all.lists[op];
+  auto changed = list ? std::make_shared<List>(*list) : std::make_shared<List>();
+  const auto before =
+      std::find_if(changed->begin(), changed->end(), [&](const auto& other) {
+        return other->priority <= implementation.priority;
+      });
+  const int64_t id = implementation.id;
+  changed->insert(before, std::make_shared<Implementation>(std::move(implementation)));
+  list = std::move(changed);
+  return id;
+}
+
 // Predicates take the arguments that the schema lists without asking whether they are there.
 void check_count(const c10::FunctionSchema& schema, size_t given) {
   const size_t count = schema.arguments().size();
@@ -103,47 +120,52 @@ Registration register_implementation(const std::string& operator_name, std::stri
                     "register_operator: LibTorch has no "
                     "operator '",
                     operator_name, "'; expected a name like aten::relu or aten::slice.Tensor.");
-  Registry& all = registry();
-  const std::unique_lock lock(all.mutex);
-  const int64_t id = ++all.last_id;
-  auto& list = all.lists[op];
-  auto changed = list ? std::make_shared<List>(*list) : std::make_shared<List>();
-  const auto before = std::find_if(changed->begin(), changed->end(),
-                                   [&](const auto& other) { return other->priority <= priority; });
-  changed->insert(before,
-                  std::make_shared<Implementation>(Implementation{
-                      id, priority, std::move(name), std::move(predicate), std::move(kernel)}));
-  list = std::move(changed);
-  return Registration(id);
+  return Registration(
+      add({0, priority, std::move(name), std::move(predicate), std::move(kernel), nullptr}, op));
 }
 
-std::shared_ptr<const Implementation> find_implementation(const c10::OperatorName& op,
-                                                          const OperatorCall& call,
-                                                          std::vector<Refusal>* refusals) {
+Found find_implementation(const c10::OperatorName& op, const OperatorCall& call,
+                          std::vector<Refusal>* refusals) {
   const std::shared_ptr<const List> list = list_of(op);
   if (list == nullptr)
-    return nullptr;
+    return {};
   for (const auto& implementation : *list) {
-    std::optional<std::string> refusal =
-        implementation->predicate ? implementation->predicate(call) : std::nullopt;
+    std::optional<std::string> refusal;
+    if (implementation->prepare) {
+      RunOrReason prepared = implementation->prepare(call);
+      if (prepared.run)
+        return {implementation, std::move(prepared.run)};
+      refusal = std::move(prepared.why_not);
+    } else if (implementation->predicate) {
+      refusal = implementation->predicate(call);
+    }
     if (!refusal.has_value())
-      return implementation;
+      return {implementation, {}};
     if (refusals != nullptr)
       refusals->push_back({implementation->name, std::move(*refusal)});
   }
-  return nullptr;
+  return {};
+}
+
+void register_prepared(const std::string& operator_name, const std::string& name,
+                       Prepare prepare) {
+  const c10::OperatorName op = parse_name(operator_name);
+  if (c10::Dispatcher::singleton().findSchema(op).has_value())
+    add({0, 0, name, nullptr, {}, std::move(prepare)}, op);
 }
 
 std::optional<c10::IValue> try_operator(const std::string& operator_name,
                                         std::vector<c10::IValue> arguments) {
   const auto op = c10::Dispatcher::singleton().findSchema(parse_name(operator_name));
   TORCH_INTERNAL_ASSERT(op.has_value(), "LibTorch has no operator ", operator_name);
-  const auto implementation =
+  const Found found =
       find_implementation(op->operator_name(), OperatorCall(op->schema(), arguments), nullptr);
-  if (implementation == nullptr)
+  if (!found)
     return std::nullopt;
+  if (found.run)
+    return found.run();
   torch::jit::Stack stack = std::move(arguments);
-  implementation->kernel.callBoxed(*op, c10::DispatchKeySet(kQuantizedKey), &stack);
+  found.implementation->kernel.callBoxed(*op, c10::DispatchKeySet(kQuantizedKey), &stack);
   return std::move(stack.back());
 }
 

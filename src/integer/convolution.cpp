@@ -11,6 +11,7 @@
 #include "core/huge_pages.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/code_memory.h"
 #include "integer/product.h"
 #include "tensor/plain.h"
 
@@ -55,8 +56,9 @@ Prepared prepare(const at::Tensor& input, const at::Tensor& weight, const at::Te
 }
 
 at::Tensor empty_results(const Product& product, const std::vector<int64_t>& sizes) {
-  const at::Tensor results =
-      at::detail::empty_cpu(sizes, product.output.has_value() ? at::kChar : at::kFloat);
+  if (product.output.has_value())
+    return empty_codes(sizes);
+  const at::Tensor results = at::detail::empty_cpu(sizes, at::kFloat);
   if (results.nbytes() > 0)
     advise_huge_pages(results.mutable_data_ptr(), results.nbytes());
   return results;
@@ -163,25 +165,41 @@ class Rows {
   std::vector<int64_t> out_;
 };
 
+at::Tensor linear(const Product& product, const at::Tensor& input,
+                  const dispatch::WantedOutput& output) {
+  const at::Tensor together = codes(input).contiguous();
+  const auto* from = together.const_data_ptr<int8_t>();
+  const int64_t depth = product.weight->depth;
+  std::vector<int64_t> sizes = input.sizes().vec();
+  sizes.back() = product.weight->channels;
+  const at::Tensor results = empty_results(product, sizes);
+  const int64_t rows = c10::multiply_integers(input.sizes().slice(0, input.dim() - 1));
+  run_product(
+      product, rows,
+      [&](int64_t begin, int64_t n, const int8_t** found) {
+        for (int64_t i = 0; i < n; ++i)
+          found[i] = from + (begin + i) * depth;
+      },
+      nullptr, results);
+  return finish(product, results, output);
+}
+
 }  // namespace
 
-std::optional<std::string> why_no_product(const at::Tensor& input, const at::Tensor& weight,
+dispatch::RunOrReason prepare_convolution(const at::Tensor& input, const at::Tensor& weight,
                                           const at::Tensor& bias, const Window& window,
                                           const dispatch::WantedOutput& output) {
   const bool is_padded = std::any_of(window.padding.begin(), window.padding.end(),
                                      [](int64_t padding) { return padding > 0; });
   Prepared prepared = prepare(input, weight, bias, window.groups, output);
   if (!prepared.product.has_value())
-    return std::move(prepared.why_not);
+    return {nullptr, std::move(prepared.why_not)};
   if (is_padded && !prepared.product->input.code_of_zero().has_value())
-    return "the input is padded with zeros, and its grid has no code for zero";
-  return std::nullopt;
-}
-
-at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-                       const Window& window, const dispatch::WantedOutput& output) {
-  return windows(*prepare(input, weight, bias, window.groups, output).product, input,
-                 weight.sizes().slice(2), window, output);
+    return {nullptr, "the input is padded with zeros, and its grid has no code for zero"};
+  return {[product = *std::move(prepared.product), input, weight, window, output]() -> c10::IValue {
+            return windows(product, input, weight.sizes().slice(2), window, output);
+          },
+          ""};
 }
 
 at::Tensor windows(const Product& product, const at::Tensor& input,
@@ -205,24 +223,15 @@ at::Tensor windows(const Product& product, const at::Tensor& input,
   return finish(product, results.movedim(-1, 1), output);
 }
 
-at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-                  const dispatch::WantedOutput& output) {
-  const Product product = *prepare(input, weight, bias, 1, output).product;
-  const at::Tensor together = codes(input).contiguous();
-  const auto* from = together.const_data_ptr<int8_t>();
-  const int64_t depth = weight.size(1);
-  std::vector<int64_t> sizes = input.sizes().vec();
-  sizes.back() = weight.size(0);
-  const at::Tensor results = empty_results(product, sizes);
-  const int64_t rows = c10::multiply_integers(input.sizes().slice(0, input.dim() - 1));
-  run_product(
-      product, rows,
-      [&](int64_t begin, int64_t n, const int8_t** found) {
-        for (int64_t i = 0; i < n; ++i)
-          found[i] = from + (begin + i) * depth;
-      },
-      nullptr, results);
-  return finish(product, results, output);
+dispatch::RunOrReason prepare_linear(const at::Tensor& input, const at::Tensor& weight,
+                                     const at::Tensor& bias, const dispatch::WantedOutput& output) {
+  Prepared prepared = prepare(input, weight, bias, 1, output);
+  if (!prepared.product.has_value())
+    return {nullptr, std::move(prepared.why_not)};
+  return {[product = *std::move(prepared.product), input, output]() -> c10::IValue {
+            return linear(product, input, output);
+          },
+          ""};
 }
 
 }  // namespace ff::integer

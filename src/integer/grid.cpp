@@ -138,11 +138,18 @@ WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
                          ", and integers take one scale, or one for each output channel")};
     }
   }
-  WeightScales result;
-  for (int64_t i = 0; i < tiles; ++i) {
+  for (int64_t i = 0; parameters->offset != nullptr && i < tiles; ++i) {
     if (zero_of(*parameters, i) != 0)
       return {{}, "it has an offset, and integers take symmetric weights"};
-    result.scales.push_back(number_at(scale, i));
+  }
+  WeightScales result;
+  result.scales.resize(static_cast<size_t>(tiles));
+  const at::Tensor numbers = scale.scalar_type() == at::kFloat ? scale.contiguous() : scale;
+  if (numbers.scalar_type() == at::kFloat) {
+    std::copy_n(numbers.const_data_ptr<float>(), tiles, result.scales.begin());
+  } else {
+    for (int64_t i = 0; i < tiles; ++i)
+      result.scales[static_cast<size_t>(i)] = number_at(scale, i);
   }
   return result;
 }

@@ -124,11 +124,11 @@ std::string IntegerRunner::why_not_on_grid(size_t index) {
 // Says that an implementation takes the call, or why none does.
 std::string IntegerRunner::how_it_runs(const Meeting& meeting, size_t index) {
   std::vector<dispatch::Refusal> refusals;
-  const auto implementation = dispatch::find_implementation(
+  const dispatch::Found found = dispatch::find_implementation(
       meeting.op.operator_name(), dispatch::OperatorCall(meeting.op.schema(), meeting.arguments()),
       &refusals);
   const bool is_any_quantized = has_quantized(meeting.arguments());
-  if (implementation != nullptr && is_any_quantized)
+  if (found && is_any_quantized)
     return "codes";
   const std::string why_not = why_not_on_grid(index);
   if (!why_not.empty())

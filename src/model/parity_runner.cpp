@@ -78,9 +78,9 @@ at::Tensor ParityRunner::run_in_integers(const Meeting& meeting, size_t index) {
   const StrictGuard relaxed(false);
   const ChainOutput output = chain_output(index);
   const dispatch::OutputScope scope(output.wanted());
-  const auto form = dispatch::find_implementation(
+  const dispatch::Found form = dispatch::find_implementation(
       op->operator_name(), dispatch::OperatorCall(op->schema(), stack), nullptr);
-  if (form == nullptr)
+  if (!form)
     return {};
   op->callBoxed(&stack);
   return stack.size() == 1 && stack[0].isTensor() && is_quantized(stack[0].toTensor())
