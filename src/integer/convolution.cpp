@@ -12,6 +12,7 @@
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/code_memory.h"
+#include "integer/padded_codes.h"
 #include "integer/product.h"
 #include "tensor/plain.h"
 
@@ -72,9 +73,10 @@ at::Tensor finish(const Product& product, const at::Tensor& results,
 // The codes under a window, for each place of it. Axes that are missing have one element.
 class Rows {
  public:
-  // `codes`: [batch, axes..., channels], contiguous.
+  // `codes`: [batch, axes..., channels], contiguous. `before` and `after`: more padding at the ends
+  // of the axes, empty if there is none.
   Rows(const at::Tensor& codes, c10::IntArrayRef window, const Window& geometry,
-       const int8_t* padding)
+       const std::vector<int64_t>& before, const std::vector<int64_t>& after, const int8_t* padding)
       : codes_(codes.const_data_ptr<int8_t>()), channels_(codes.size(-1)), padding_(padding) {
     const size_t missing = kAxes - window.size();
     for (size_t i = 0; i < window.size(); ++i) {
@@ -85,10 +87,13 @@ class Rows {
               geometry.stride[i],
               geometry.padding[i],
               geometry.dilation[i]};
+      const int64_t border = before.empty() ? 0 : before[i] + after[i];
       axis.out =
-          (axis.in + 2 * axis.padding - axis.dilation * (axis.window - 1) - 1) / axis.stride + 1;
+          (axis.in + 2 * axis.padding + border - axis.dilation * (axis.window - 1) - 1) /
+              axis.stride + 1;
+      axis.padding += before.empty() ? 0 : before[i];
       out_.push_back(axis.out);
-      is_pointwise_ = is_pointwise_ && axis.window == 1 && axis.stride == 1 && axis.padding == 0;
+      is_pointwise_ = is_pointwise_ && axis.window == 1 && axis.out == axis.in && axis.stride == 1;
     }
   }
 
@@ -205,12 +210,19 @@ dispatch::RunOrReason prepare_convolution(const at::Tensor& input, const at::Ten
 at::Tensor windows(const Product& product, const at::Tensor& input,
                    c10::IntArrayRef sizes_of_window, const Window& window,
                    const dispatch::WantedOutput& output) {
-  const at::Tensor together = codes(input).movedim(1, -1).contiguous();
+  const PaddedCodes* padded = padded_codes(input);
+  if (padded != nullptr && padded->fill != product.input.code_of_zero())
+    padded = nullptr;
+  const at::Tensor given = padded != nullptr ? padded->inner : codes(input);
+  const at::Tensor together = given.movedim(1, -1).contiguous();
   const PackedWeight& packed = *product.weight;
   const std::vector<int8_t> padding(
       static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth),
       product.input.code_of_zero().value_or(0));
-  const Rows rows(together, sizes_of_window, window, padding.data());
+  const Rows rows =
+      padded == nullptr
+          ? Rows(together, sizes_of_window, window, {}, {}, padding.data())
+          : Rows(together, sizes_of_window, window, padded->before, padded->after, padding.data());
   std::vector<int64_t> sizes = {input.size(0)};
   sizes.insert(sizes.end(), rows.out_sizes().begin(), rows.out_sizes().end());
   const int64_t count = c10::multiply_integers(sizes);

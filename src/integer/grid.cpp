@@ -9,6 +9,7 @@
 #include "fastforward/quantization/affine.h"
 #include "fastforward/quantization/bound_arguments.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "tensor/quantized_tensor_impl.h"
 
 namespace ff::integer {
 namespace {
@@ -54,9 +55,9 @@ double zero_of(const Parameters& parameters, int64_t tile) {
 std::string check_tensor(const at::Tensor& tensor) {
   if (tensor.scalar_type() != at::kFloat)
     return c10::str("its values have type ", tensor.scalar_type(), ", and integers give Float");
-  if (codes(tensor).scalar_type() != at::kChar)
-    return c10::str("its codes have type ", codes(tensor).scalar_type(),
-                    ", and integers take 8 bits at most");
+  const at::ScalarType codes = as_quantized(tensor)->codes_dtype();
+  if (codes != at::kChar)
+    return c10::str("its codes have type ", codes, ", and integers take 8 bits at most");
   if (!tensor.device().is_cpu())
     return c10::str("it is on ", tensor.device(), ", and integers run on the CPU");
   return "";

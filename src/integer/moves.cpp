@@ -11,6 +11,7 @@
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
 #include "integer/grid.h"
+#include "integer/padded_codes.h"
 
 // Operators that move codes and add a constant one, or put tensors on one grid.
 namespace ff::integer {
@@ -55,8 +56,14 @@ std::optional<std::string> why_no_pad(const OperatorCall& call) {
 c10::IValue pad(const OperatorCall& call) {
   const at::Tensor self = call[0].toTensor();
   const int8_t fill = *code_of(*grid_of(self).grid, fill_of(call));
+  std::vector<int64_t> padding = call[1].toIntVector();
+  if (padded_codes(self) == nullptr && is_border(codes(self), padding)) {
+    padding.resize(4);  // left, right, above, below
+    return padded_tensor({codes(self), fill, {padding[2], padding[0]}, {padding[3], padding[1]}},
+                         bound_function(self));
+  }
   return bound_function(self).attach(
-      at::constant_pad_nd(codes(self), call[1].toIntVector(), static_cast<int64_t>(fill)),
+      at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)),
       at::kFloat);
 }
 

@@ -41,20 +41,39 @@ QuantizedTensorImpl::QuantizedTensorImpl(at::Tensor codes, BoundQuantizationFunc
     : c10::TensorImpl(c10::DispatchKeySet(kQuantizedKey), c10::scalarTypeToTypeMeta(dtype),
                       codes.device()),
       codes_(std::move(codes)),
+      codes_dtype_(codes_.scalar_type()),
       function_(std::move(function)),
       carrier_(std::move(carrier)) {
   set_sizes_and_strides(codes_.sizes(), codes_.strides());
   set_storage_access_should_throw();
 }
 
+QuantizedTensorImpl::QuantizedTensorImpl(std::shared_ptr<const CodesSource> source,
+                                         at::ScalarType codes_dtype, c10::IntArrayRef sizes,
+                                         c10::IntArrayRef strides, at::Device device,
+                                         BoundQuantizationFunction function, at::ScalarType dtype)
+    : c10::TensorImpl(c10::DispatchKeySet(kQuantizedKey), c10::scalarTypeToTypeMeta(dtype), device),
+      source_(std::move(source)),
+      codes_dtype_(codes_dtype),
+      function_(std::move(function)) {
+  set_sizes_and_strides(sizes, strides);
+  set_storage_access_should_throw();
+}
+
+const at::Tensor& QuantizedTensorImpl::codes() const {
+  if (source_ != nullptr)
+    std::call_once(once_, [&] { codes_ = source_->codes(); });
+  return codes_;
+}
+
 at::Tensor QuantizedTensorImpl::value() const {
-  return function_.dequantize(codes_, c10::typeMetaToScalarType(dtype()));
+  return function_.dequantize(codes(), c10::typeMetaToScalarType(dtype()));
 }
 
 c10::intrusive_ptr<c10::TensorImpl> QuantizedTensorImpl::shallow_copy_and_detach(
     const c10::VariableVersion& version_counter, bool allow_tensor_metadata_change) const {
   auto impl = c10::make_intrusive<QuantizedTensorImpl>(
-      codes_.detach(), function_.detach(), c10::typeMetaToScalarType(dtype()), at::Tensor());
+      codes().detach(), function_.detach(), c10::typeMetaToScalarType(dtype()), at::Tensor());
   if (!impl->is_inference())
     impl->set_version_counter(version_counter);
   impl->set_allow_tensor_metadata_change(allow_tensor_metadata_change);
@@ -70,7 +89,9 @@ c10::intrusive_ptr<c10::TensorImpl> QuantizedTensorImpl::shallow_copy_and_detach
 void QuantizedTensorImpl::shallow_copy_from(const c10::intrusive_ptr<c10::TensorImpl>& source) {
   const auto* other = static_cast<const QuantizedTensorImpl*>(source.get());
   copy_tensor_metadata(other, this, version_counter(), allow_tensor_metadata_change());
-  codes_ = other->codes_;
+  codes_ = other->codes();
+  codes_dtype_ = other->codes_dtype_;
+  source_ = nullptr;
   function_ = other->function_;
   carrier_ = other->carrier_;
 }

@@ -4,6 +4,9 @@
 #include <c10/core/DispatchKey.h>
 #include <c10/core/TensorImpl.h>
 
+#include <memory>
+#include <mutex>
+
 #include "fastforward/tensor/bound_function.h"
 
 namespace ff {
@@ -12,14 +15,34 @@ namespace ff {
 /// autograd and above composite operators, and nothing in LibTorch uses it (docs/libtorch.md).
 inline constexpr auto kQuantizedKey = c10::DispatchKey::TESTING_ONLY_GenericWrapper;
 
+/// Codes that are computed when somebody asks for them.
+class CodesSource {
+ public:
+  virtual ~CodesSource() = default;
+  /// Computes them; called once at most.
+  virtual at::Tensor codes() const = 0;
+};
+
 /// What a quantized tensor is made of. It has sizes and strides (those of the codes) but no
 /// storage.
 struct QuantizedTensorImpl final : c10::TensorImpl {
   QuantizedTensorImpl(at::Tensor codes, BoundQuantizationFunction function, at::ScalarType dtype,
                       at::Tensor carrier);
 
-  const at::Tensor& codes() const {
-    return codes_;
+  /// Codes of type `codes_dtype` that `source` computes later, in memory by the strides.
+  QuantizedTensorImpl(std::shared_ptr<const CodesSource> source, at::ScalarType codes_dtype,
+                      c10::IntArrayRef sizes, c10::IntArrayRef strides, at::Device device,
+                      BoundQuantizationFunction function, at::ScalarType dtype);
+
+  /// The codes, computed now if they were not yet.
+  const at::Tensor& codes() const;
+  /// Their type, known before they are.
+  at::ScalarType codes_dtype() const {
+    return codes_dtype_;
+  }
+  /// Null unless the codes are computed when they are asked for.
+  const CodesSource* source() const {
+    return source_.get();
   }
   const BoundQuantizationFunction& function() const {
     return function_;
@@ -45,7 +68,10 @@ struct QuantizedTensorImpl final : c10::TensorImpl {
   void shallow_copy_from(const c10::intrusive_ptr<c10::TensorImpl>& source) override;
 
  private:
-  at::Tensor codes_;
+  mutable std::once_flag once_;
+  mutable at::Tensor codes_;
+  std::shared_ptr<const CodesSource> source_;
+  at::ScalarType codes_dtype_;
   BoundQuantizationFunction function_;
   at::Tensor carrier_;
 };

@@ -1,0 +1,59 @@
+#include "integer/padded_codes.h"
+
+#include <ATen/ops/constant_pad_nd.h>
+#include <c10/core/MemoryFormat.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "tensor/quantized_tensor_impl.h"
+
+namespace ff::integer {
+namespace {
+
+class PaddedSource final : public CodesSource {
+ public:
+  explicit PaddedSource(PaddedCodes codes) : codes_(std::move(codes)) {}
+
+  at::Tensor codes() const override {
+    const auto& [inner, fill, before, after] = codes_;
+    return at::constant_pad_nd(inner, {before[1], after[1], before[0], after[0]},
+                               static_cast<int64_t>(fill));
+  }
+  const PaddedCodes& parts() const {
+    return codes_;
+  }
+
+ private:
+  PaddedCodes codes_;
+};
+
+}  // namespace
+
+at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& function) {
+  std::vector<int64_t> sizes = codes.inner.sizes().vec();
+  for (size_t axis = 0; axis < 2; ++axis)
+    sizes[axis + 2] += codes.before[axis] + codes.after[axis];
+  const at::Device device = codes.inner.device();
+  return at::detail::make_tensor<QuantizedTensorImpl>(
+      std::make_shared<PaddedSource>(std::move(codes)), at::kChar, sizes,
+      c10::get_channels_last_strides_2d(sizes), device, function, at::kFloat);
+}
+
+const PaddedCodes* padded_codes(const at::Tensor& tensor) {
+  const QuantizedTensorImpl* impl = as_quantized(tensor);
+  const auto* source =
+      impl == nullptr ? nullptr : dynamic_cast<const PaddedSource*>(impl->source());
+  return source == nullptr ? nullptr : &source->parts();
+}
+
+bool is_border(const at::Tensor& codes, c10::IntArrayRef padding) {
+  constexpr int64_t kImages = 4, kAxes = 2;
+  return codes.dim() == kImages && codes.numel() > 0 &&
+         codes.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+         static_cast<int64_t>(padding.size()) <= 2 * kAxes &&
+         std::all_of(padding.begin(), padding.end(), [](int64_t n) { return n >= 0; });
+}
+
+}  // namespace ff::integer
