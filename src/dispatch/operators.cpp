@@ -44,10 +44,9 @@ int64_t add(Implementation implementation, const c10::OperatorName& op) {
   implementation.id = ++all.last_id;
   auto& list = all.lists[op];
   auto changed = list ? std::make_shared<List>(*list) : std::make_shared<List>();
-  const auto before =
-      std::find_if(changed->begin(), changed->end(), [&](const auto& other) {
-        return other->priority <= implementation.priority;
-      });
+  const auto before = std::find_if(changed->begin(), changed->end(), [&](const auto& other) {
+    return other->priority <= implementation.priority;
+  });
   const int64_t id = implementation.id;
   changed->insert(before, std::make_shared<Implementation>(std::move(implementation)));
   list = std::move(changed);
@@ -147,8 +146,7 @@ Found find_implementation(const c10::OperatorName& op, const OperatorCall& call,
   return {};
 }
 
-void register_prepared(const std::string& operator_name, const std::string& name,
-                       Prepare prepare) {
+void register_prepared(const std::string& operator_name, const std::string& name, Prepare prepare) {
   const c10::OperatorName op = parse_name(operator_name);
   if (c10::Dispatcher::singleton().findSchema(op).has_value())
     add({0, 0, name, nullptr, {}, std::move(prepare)}, op);

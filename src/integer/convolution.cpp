@@ -88,9 +88,9 @@ class Rows {
               geometry.padding[i],
               geometry.dilation[i]};
       const int64_t border = before.empty() ? 0 : before[i] + after[i];
-      axis.out =
-          (axis.in + 2 * axis.padding + border - axis.dilation * (axis.window - 1) - 1) /
-              axis.stride + 1;
+      axis.out = (axis.in + 2 * axis.padding + border - axis.dilation * (axis.window - 1) - 1) /
+                     axis.stride +
+                 1;
       axis.padding += before.empty() ? 0 : before[i];
       out_.push_back(axis.out);
       is_pointwise_ = is_pointwise_ && axis.window == 1 && axis.out == axis.in && axis.stride == 1;

@@ -22,8 +22,8 @@ struct Window {
 };
 
 /// The convolution of codes [batch, channels, axes...] with a weight [channels, depth, axes...],
-/// prepared, or why it has no integer form: a quantized tensor where `output` has a grid for it, else
-/// values. Channels lie together in memory. `bias` may be undefined.
+/// prepared, or why it has no integer form: a quantized tensor where `output` has a grid for it,
+/// else values. Channels lie together in memory. `bias` may be undefined.
 dispatch::RunOrReason prepare_convolution(const at::Tensor& input, const at::Tensor& weight,
                                           const at::Tensor& bias, const Window& window,
                                           const dispatch::WantedOutput& output);

@@ -1,5 +1,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/index_select.h>
 #include <c10/core/WrapDimMinimal.h>
 #include <c10/util/StringUtil.h>
 
@@ -8,6 +9,7 @@
 
 #include "dispatch/boxed.h"
 #include "fastforward/dispatch/integer_guard.h"
+#include "fastforward/dispatch/strict.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
 #include "integer/grid.h"
@@ -63,8 +65,7 @@ c10::IValue pad(const OperatorCall& call) {
                          bound_function(self));
   }
   return bound_function(self).attach(
-      at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)),
-      at::kFloat);
+      at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)), at::kFloat);
 }
 
 std::optional<std::string> why_no_cat(const OperatorCall& call) {
@@ -102,9 +103,39 @@ c10::IValue cat(const OperatorCall& call) {
   return output.function->attach(at::cat(parts, call[1].toInt()), at::kFloat);
 }
 
+// The codes of some rows of a weight.
+at::Tensor rows_of(const at::Tensor& weight, const at::Tensor& ids) {
+  return at::index_select(weight, 0, ids.reshape({-1}));
+}
+
+std::optional<std::string> why_no_embedding(const OperatorCall& call) {
+  if (!integers_enabled())
+    return kIntegersAreOff;
+  if (auto refusal = dispatch::needs_quantized_self(call))
+    return refusal;
+  const at::Tensor weight = call[0].toTensor(), ids = call[1].toTensor();
+  const auto restructured =
+      bound_function(weight).restructure({StructuralChange::IndexSelect{0, ids.reshape({-1})},
+                                          weight.sizes().vec(),
+                                          {ids.numel(), weight.size(1)}});
+  if (!restructured.function.has_value())
+    return "the weight: " + restructured.why_not;
+  return std::nullopt;
+}
+
+// Only the rows that are asked for become values.
+c10::IValue embedding(const OperatorCall& call) {
+  const at::Tensor ids = call[1].toTensor(), weight = call[0].toTensor();
+  std::vector<int64_t> sizes = ids.sizes().vec();
+  sizes.push_back(weight.size(1));
+  const StrictGuard relaxed(false);
+  return ff::dequantize(rows_of(weight, ids)).reshape(sizes);
+}
+
 }  // namespace
 
 void register_moves() {
+  dispatch::register_builtin("aten::embedding", "rows of codes", why_no_embedding, embedding);
   for (const char* name : {"aten::pad", "aten::constant_pad_nd"})
     dispatch::register_builtin(name, "pad codes", why_no_pad, pad);
   for (const char* name : {"aten::cat", "aten::concat", "aten::concatenate"})

@@ -26,8 +26,8 @@ RunOrReason linear(const OperatorCall& call) {
   return prepare_linear(input, weight, tensor_or_none(call[2]), wanted_output());
 }
 
-// A product of matrices is a linear layer if the right one is a constant, transposed: [..., depth] x
-// [depth, channels].
+// A product of matrices is a linear layer if the right one is a constant, transposed: [..., depth]
+// x [depth, channels].
 RunOrReason matrix_product(const at::Tensor& left, const at::Tensor& right,
                            const at::Tensor& bias) {
   if (right.dim() != 2 || left.dim() < 1 || left.size(-1) != right.size(0))

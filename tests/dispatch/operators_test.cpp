@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <string>
@@ -104,16 +105,17 @@ TEST(Operators, WhyNotListsTheRefusals) {
   const Registration b = answer(2, refuses("reason b"), 2);
   const std::vector<c10::IValue> arguments = {example()};
   const auto refusals = ff::dispatch::why_not("aten::relu", arguments);
-  ASSERT_EQ(refusals.size(), 2U);
+  ASSERT_EQ(refusals.size(), 3U);
   EXPECT_EQ(refusals[0].implementation, "answers 2");
   EXPECT_EQ(refusals[0].reason, "reason b");
   EXPECT_EQ(refusals[1].reason, "reason a");
+  EXPECT_EQ(refusals[2].reason, "integers are off; turn them on with ff::IntegerGuard");
   const Registration takes = answer(3, nullptr, 2);
   EXPECT_TRUE(ff::dispatch::why_not("aten::relu", arguments).empty())
       << "of equal priority the last registered is asked first, and takes the call";
   EXPECT_ERROR(c10::ValueError, "why_not: LibTorch has no operator 'aten::nothing'",
                ff::dispatch::why_not("aten::nothing", {}));
-  EXPECT_TRUE(ff::dispatch::why_not("aten::sigmoid", arguments).empty());
+  EXPECT_TRUE(ff::dispatch::why_not("aten::cumsum", {example(), 0, c10::IValue()}).empty());
 }
 
 TEST(Operators, StrictErrorsListTheReasons) {
@@ -131,8 +133,10 @@ TEST(Operators, WhyNotOfBuiltinOnes) {
   const std::vector<c10::IValue> nothing = {c10::List<at::Tensor>(), int64_t{0}};
   for (const char* name : {"aten::cat", "aten::stack"}) {
     const auto empty = ff::dispatch::why_not(name, nothing);
-    ASSERT_EQ(empty.size(), 1U);
-    EXPECT_EQ(empty[0].reason, "it has no tensors");
+    const auto last = std::find_if(empty.begin(), empty.end(), [](const auto& refusal) {
+      return refusal.reason == "it has no tensors";
+    });
+    EXPECT_NE(last, empty.end()) << name;
   }
 }
 

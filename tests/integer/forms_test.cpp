@@ -287,6 +287,28 @@ TEST(FormsOfMoves, EqualTheSimulation) {
       "aten::flatten", [](auto& t) { return t.flatten(1); }, x);
 }
 
+// Rows of a weight, for ids of any shape: bit for bit the values of the simulation.
+TEST(FormsOfMoves, EmbeddingsTakeRowsOfCodes) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor weight = random_data({20, 6}, 1);
+  for (const bool per_channel : {true, false}) {
+    const ff::FloatModel model(
+        [=](const torch::Tensor& ids) { return torch::embedding(weight, ids) * 2.0; });
+    ff::QuantizedModel quantized =
+        ff::autoquantize(model, torch::arange(20),
+                         ff::presets::with_bits({.weight_bits = 8, .per_channel = per_channel}));
+    ff::calibrate(quantized, torch::arange(20));
+    for (const torch::Tensor& ids : {torch::arange(20), torch::arange(6).view({2, 3}) * 3,
+                                     torch::zeros({2, 0}, torch::kLong)}) {
+      const torch::Tensor simulated = quantized(ids);
+      quantized->to_integer();
+      EXPECT_TRUE(same(quantized(ids), simulated));
+      EXPECT_EQ(quantized->coverage().calls[0].integers, "codes");
+      quantized->to_integer(false);
+    }
+  }
+}
+
 // Why the last implementation that is asked does not take a call in integers.
 std::string refusal(const std::string& name, std::vector<c10::IValue> arguments) {
   const ff::IntegerGuard integers;
