@@ -41,7 +41,7 @@ class Includes(unittest.TestCase):
         for name, header in [
             ("src/tensor/a.cpp", '"fastforward/nn/b.h"'),
             ("include/fastforward/tensor/a.h", '"fastforward/dispatch/b.h"'),
-            ("src/algorithms/a.cpp", '"fastforward/integer/b.h"'),
+            ("src/nn/a.cpp", '"fastforward/integer/b.h"'),
         ]:
             found = self.one(name, header)
             self.assertEqual(len(found), 1, found)

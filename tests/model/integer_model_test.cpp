@@ -1,6 +1,5 @@
 #include <torch/torch.h>
 
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -9,59 +8,20 @@
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
-#include "fastforward/model/parity.h"
 #include "fastforward/nn/disable_quantization.h"
-#include "fastforward/nn/named_quantizers.h"
-#include "fastforward/range_setting/min_max.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "model/integer_net.h"
 #include "support/expect_error.h"
 #include "support/tensors.h"
 
 // Models in integers: the same results as simulated, and what is said of them.
 namespace {
 
+using ff::test::images;
+using ff::test::net;
+using ff::test::Net;
 using ff::test::random_data;
 using Function = std::function<torch::Tensor(const torch::Tensor&)>;
-
-struct NetImpl : torch::nn::Cloneable<NetImpl> {
-  NetImpl() {
-    reset();
-  }
-  void reset() override {
-    first =
-        register_module("first", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 8, 3).padding(1)));
-    norm = register_module("norm", torch::nn::BatchNorm2d(8));
-    second = register_module("second", torch::nn::Conv2d(torch::nn::Conv2dOptions(8, 8, 1)));
-    head = register_module("head", torch::nn::Linear(8, 5));
-    const at::NoGradGuard no_grad;
-    uint64_t seed = 1;
-    for (torch::Tensor& parameter : parameters())
-      parameter.copy_(random_data(parameter.sizes(), seed++) * 0.3);
-    norm->running_mean.copy_(random_data({8}, seed++) * 0.1);
-    norm->running_var.copy_(random_data({8}, seed++).abs() + 0.5);
-  }
-  torch::Tensor forward(const torch::Tensor& x) {
-    torch::Tensor y = torch::relu(norm(first(x)));
-    y = torch::silu(second(y)) + y;
-    return head(torch::adaptive_avg_pool2d(y, {1, 1}).flatten(1));
-  }
-  torch::nn::Conv2d first{nullptr}, second{nullptr};
-  torch::nn::BatchNorm2d norm{nullptr};
-  torch::nn::Linear head{nullptr};
-};
-TORCH_MODULE(Net);
-
-torch::Tensor images(int64_t batch, uint64_t seed = 5, int64_t size = 8) {
-  return random_data({batch, 3, size, size}, seed);
-}
-
-ff::QuantizedModel net(const ff::QuantizationConfig& config = ff::presets::w8a8()) {
-  Net model;
-  model->eval();
-  ff::QuantizedModel quantized = ff::autoquantize(model, images(2), config);
-  ff::calibrate(quantized, images(4));
-  return quantized;
-}
 
 ff::QuantizedModel of(const Function& function, const torch::Tensor& input) {
   ff::QuantizedModel quantized = ff::autoquantize(ff::FloatModel(function), input.clone());
@@ -306,35 +266,6 @@ TEST(IntegerModel, ThreadsShareAModel) {
     thread.join();
   for (const torch::Tensor& result : results)
     EXPECT_TRUE(torch::equal(result, expected));
-}
-
-TEST(Parity, OfEachSite) {
-  ff::QuantizedModel model = net();
-  const ff::Parity parity = ff::parity(model, std::vector<ff::Inputs>{{images(2)}, {images(3, 7)}});
-  ASSERT_FALSE(parity.sites.empty());
-  for (const ff::SiteParity& site : parity.sites) {
-    EXPECT_LE(site.largest, 1) << site.site;
-    EXPECT_GE(site.share(), 0.999) << site.site;
-    EXPECT_TRUE(site.op != "aten::flatten" || site.equal == site.codes);
-  }
-  EXPECT_EQ(parity.sites[0].site, "first.conv2d");
-  EXPECT_EQ(parity.sites[0].codes, 5 * 8 * 8 * 8);
-  EXPECT_TRUE(parity.sites[0].is_integer);
-  EXPECT_GT(parity.sqnr, 20);
-  EXPECT_FALSE(model->is_integer());
-  std::ostringstream text;
-  text << parity;
-  EXPECT_NE(text.str().find("first.conv2d"), std::string::npos) << text.str();
-  EXPECT_NE(text.str().find("codes are equal where both ways are fed the same"), std::string::npos);
-  const auto json = nlohmann::json::parse(parity.to_json());
-  EXPECT_EQ(json["sites"].size(), parity.sites.size());
-  EXPECT_EQ(json["sites"][0]["operator"], "aten::conv2d");
-}
-
-TEST(Parity, NeedsABatch) {
-  ff::QuantizedModel model = net();
-  EXPECT_ERROR(c10::ValueError, "parity: there is no batch; give the inputs of one call.",
-               ff::parity(model, std::vector<ff::Inputs>{}));
 }
 
 }  // namespace

@@ -44,8 +44,9 @@ struct FF_API Parity {
   /// End to end: the largest difference of two elements of the outputs.
   double largest = 0;
 
-  /// Codes of all sites, and how many of them were equal.
+  /// Codes of all sites.
   int64_t codes() const;
+  /// How many of them were equal.
   int64_t equal() const;
   /// Returns {"sites": [{"site": ..., "operator": ..., "codes": ..., "equal": ..., "largest": ...,
   /// "sqnr": ..., "integers": ...}], "sqnr": ..., "largest": ...}; infinities are null.
