@@ -7,8 +7,8 @@ import subprocess
 import sys
 import tempfile
 
-ROWS = ["float", "W8A8 min-max", "W4A8 min-max", "W4A8 mse_grid", "W4A4 mse_grid", "W2A4 mse_grid",
-        "W4A4 trained", "W2A4 trained"]
+ROWS = ["float", "W8A8 min-max", "W8A8 integers", "W4A8 min-max", "W4A8 mse_grid", "W4A4 mse_grid",
+        "W2A4 mse_grid", "W4A4 trained", "W2A4 trained"]
 
 
 def expect(condition, text):
@@ -32,6 +32,8 @@ def main():
     expect(first == second, f"the second run, from cached weights, differs: {first} {second}")
     expect(first["float"] > 70, f"float reaches only {first['float']}")
     expect(abs(first["W8A8 min-max"] - first["float"]) < 1, "8 bits cost more than a point")
+    expect(abs(first["W8A8 integers"] - first["W8A8 min-max"]) <= 0.1,
+           "integers are further from the simulation than 0.1 points")
     expect(first["W2A4 mse_grid"] < first["float"] - 5, "2 bits without training cost nothing")
     expect(first["W2A4 trained"] > first["float"] - 10, "training does not repair 2 bits")
     expect(first["W4A4 trained"] > first["float"] - 3, "training does not repair 4 bits")

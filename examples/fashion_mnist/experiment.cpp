@@ -85,6 +85,16 @@ void Experiment::add_quantized(const Quantization& how, const std::string& metho
   const Stopwatch watch;
   const Classifier network = quantize(trained_, how, calibration_);
   add_row(how.bits() + " " + method, watch.seconds(), network, how);
+  if (how.weight_bits == 8 && how.activation_bits == 8)
+    add_integers(how.bits() + " integers", network);
+}
+
+// The same network on int8 codes.
+void Experiment::add_integers(const std::string& name, const Classifier& network) {
+  const Stopwatch watch;
+  const ff::IntegerGuard integers;
+  const double reached = accuracy(network, data_.test);
+  table_.add(name, reached, watch.seconds());
 }
 
 void Experiment::add_trained(Quantization how) {

@@ -69,6 +69,7 @@ class Experiment {
   void prepare();
   void add_quantized(const Quantization& how, const std::string& method);
   void add_trained(Quantization how);
+  void add_integers(const std::string& name, const Classifier& network);
   void add_row(const std::string& name, double seconds, const Classifier& network,
                const Quantization& how);
 
