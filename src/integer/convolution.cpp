@@ -109,21 +109,16 @@ class Rows {
       return;
     }
     const auto& [planes, lines, columns] = axes_;
-    int64_t x = begin % columns.out, y = begin / columns.out % lines.out;
-    int64_t z = begin / (columns.out * lines.out) % planes.out;
-    int64_t image = begin / (columns.out * lines.out * planes.out);
-    for (int64_t row = 0; row < count; ++row) {
-      rows = find_window(image, z, y, x, rows);
-      if (++x < columns.out)
-        continue;
-      x = 0;
-      if (++y < lines.out)
-        continue;
-      y = 0;
-      if (++z < planes.out)
-        continue;
-      z = 0;
-      ++image;
+    std::vector<const int8_t*> starts(static_cast<size_t>(planes.window * lines.window));
+    while (count > 0) {
+      const int64_t x = begin % columns.out, y = begin / columns.out % lines.out;
+      const int64_t z = begin / (columns.out * lines.out) % planes.out;
+      const int64_t image = begin / (columns.out * lines.out * planes.out);
+      const int64_t end = std::min(x + count, columns.out);
+      find_lines(image, z, y, starts.data());
+      rows = find_windows(starts, x, end, rows);
+      begin += end - x;
+      count -= end - x;
     }
   }
 
@@ -141,22 +136,41 @@ class Rows {
     }
   };
 
-  // The codes at all places of one window.
-  const int8_t** find_window(int64_t image, int64_t z, int64_t y, int64_t x,
-                             const int8_t** rows) const {
+  // Where the lines under the windows of one line of results begin; null for those outside.
+  void find_lines(int64_t image, int64_t z, int64_t y, const int8_t** starts) const {
     const auto& [planes, lines, columns] = axes_;
-    const int64_t left = columns.at(x, 0), step = columns.dilation * channels_;
-    const bool fits = left >= 0 && columns.at(x, columns.window - 1) < columns.in;
     for (int64_t k = 0; k < planes.window; ++k) {
       const int64_t plane = planes.at(z, k);
       for (int64_t j = 0; j < lines.window; ++j) {
         const int64_t line = lines.at(y, j);
         const bool is_inside = planes.has(plane) && lines.has(line);
-        const int64_t first =
-            (((image * planes.in + plane) * lines.in + line) * columns.in + left) * channels_;
-        for (int64_t i = 0; i < columns.window; ++i)
-          *rows++ = is_inside && (fits || columns.has(columns.at(x, i))) ? codes_ + first + i * step
-                                                                         : padding_;
+        const int64_t first = ((image * planes.in + plane) * lines.in + line) * columns.in;
+        *starts++ = is_inside ? codes_ + first * channels_ : nullptr;
+      }
+    }
+  }
+
+  // The codes at all places of the windows [x, end) of one line of results.
+  const int8_t** find_windows(const std::vector<const int8_t*>& starts, int64_t x, int64_t end,
+                              const int8_t** rows) const {
+    const Axis& columns = axes_[kAxes - 1];
+    const int64_t step = columns.dilation * channels_;
+    for (; x < end; ++x) {
+      const int64_t left = columns.at(x, 0);
+      if (left >= 0 && columns.at(x, columns.window - 1) < columns.in) {
+        for (const int8_t* start : starts) {
+          const int8_t* code = start == nullptr ? padding_ : start + left * channels_;
+          const int64_t stride = start == nullptr ? 0 : step;
+          for (int64_t i = 0; i < columns.window; ++i, code += stride)
+            *rows++ = code;
+        }
+        continue;
+      }
+      for (const int8_t* start : starts) {
+        for (int64_t i = 0; i < columns.window; ++i) {
+          const int64_t column = columns.at(x, i);
+          *rows++ = start != nullptr && columns.has(column) ? start + column * channels_ : padding_;
+        }
       }
     }
     return rows;
