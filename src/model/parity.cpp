@@ -58,7 +58,7 @@ std::vector<SiteParity> sites_of(const std::vector<Site>& sites,
                                  const std::vector<model::ParitySums>& sums) {
   std::vector<SiteParity> all;
   for (size_t i = 0; i < sums.size(); ++i) {
-    if (sums[i].codes == 0)
+    if (sums[i].codes == 0 && !sums[i].is_integer)
       continue;
     all.push_back({sites[i].path, sites[i].op, sums[i].codes, sums[i].equal, sums[i].largest,
                    decibels(sums[i].is_integer ? sums[i].signal : 1, sums[i].noise),
@@ -124,8 +124,9 @@ std::ostream& operator<<(std::ostream& stream, const Parity& parity) {
   std::vector<std::vector<std::string>> rows = {
       {"site", "operator", "codes", "equal", "largest", "SQNR dB", "in"}};
   for (const SiteParity& site : parity.sites)
-    rows.push_back({site.site, site.op, std::to_string(site.codes), percent(site.share()),
-                    std::to_string(site.largest), fixed(site.sqnr, 1),
+    rows.push_back({site.site, site.op, site.codes == 0 ? "-" : std::to_string(site.codes),
+                    site.codes == 0 ? "-" : percent(site.share()),
+                    site.codes == 0 ? "-" : std::to_string(site.largest), fixed(site.sqnr, 1),
                     site.is_integer ? "integers" : "float"});
   write_table(stream, rows);
   const int64_t codes = parity.codes();

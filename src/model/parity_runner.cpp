@@ -83,9 +83,7 @@ at::Tensor ParityRunner::run_in_integers(const Meeting& meeting, size_t index) {
   if (!form)
     return {};
   op->callBoxed(&stack);
-  return stack.size() == 1 && stack[0].isTensor() && is_quantized(stack[0].toTensor())
-             ? stack[0].toTensor()
-             : at::Tensor();
+  return stack.size() == 1 && stack[0].isTensor() ? stack[0].toTensor() : at::Tensor();
 }
 
 void ParityRunner::compare(size_t call, const at::Tensor& simulated, const at::Tensor& integer) {
@@ -93,14 +91,20 @@ void ParityRunner::compare(size_t call, const at::Tensor& simulated, const at::T
     return;
   ParitySums& sums = sums_[call];
   const at::Tensor difference = (codes(simulated).to(at::kInt) - codes(integer).to(at::kInt)).abs();
-  sums.is_integer = true;
   sums.codes += difference.numel();
   sums.equal += difference.eq(0).sum().item<int64_t>();
   if (difference.numel() > 0)
     sums.largest = std::max(sums.largest, difference.max().item<int64_t>());
-  const at::Tensor values = ff::dequantize(simulated).to(at::kDouble);
+  compare_values(call, ff::dequantize(simulated), ff::dequantize(integer));
+}
+
+void ParityRunner::compare_values(size_t call, const at::Tensor& simulated,
+                                  const at::Tensor& integer) {
+  ParitySums& sums = sums_[call];
+  sums.is_integer = true;
+  const at::Tensor values = simulated.detach().to(at::kDouble);
   sums.signal += values.square().sum().item<double>();
-  sums.noise += (values - ff::dequantize(integer)).square().sum().item<double>();
+  sums.noise += (values - integer).square().sum().item<double>();
 }
 
 // Elements were moved, and stay on the grid: who reads them next gets the codes too, if these are
@@ -142,12 +146,18 @@ void ParityRunner::run_operator(Meeting& meeting) {
   Runner::run_operator(meeting);
   if (!integer.defined() || call.results.empty() || call.results[0] < 0)
     return;
+  const c10::IValue& simulated = meeting.stack[first];
+  if (!is_quantized(integer)) {
+    if (simulated.isTensor() && simulated.toTensor().sizes() == integer.sizes())
+      compare_values(index, simulated.toTensor(), integer);
+    return;
+  }
   if (graph.is_of_parameters(call.results[0]))
     in_codes_.insert_or_assign(call.results[0], integer);
   else if (plan.chain.has_value())
     pending_.insert_or_assign(plan.chain->end, Pending{index, integer});
-  else if (program().plan.calls[index].keeps_grid && meeting.stack[first].isTensor())
-    compare_moved(index, meeting.stack[first].toTensor(), integer);
+  else if (program().plan.calls[index].keeps_grid && simulated.isTensor())
+    compare_moved(index, simulated.toTensor(), integer);
 }
 
 at::Tensor ParityRunner::result_on_grid(size_t index, size_t place, const at::Tensor& data,

@@ -44,6 +44,7 @@ class ParityRunner final : public Runner {
   torch::jit::Stack operands_in_codes(const Meeting& meeting, size_t index);
   at::Tensor run_in_integers(const Meeting& meeting, size_t index);
   void compare(size_t call, const at::Tensor& simulated, const at::Tensor& integer);
+  void compare_values(size_t call, const at::Tensor& simulated, const at::Tensor& integer);
   void compare_moved(size_t index, const at::Tensor& simulated, const at::Tensor& integer);
   void compare_pieces(const Meeting& meeting);
 

@@ -19,11 +19,15 @@ TEST(Parity, OfEachSite) {
   for (const ff::SiteParity& site : parity.sites) {
     EXPECT_LE(site.largest, 1) << site.site;
     EXPECT_GE(site.share(), 0.999) << site.site;
+    EXPECT_GT(site.sqnr, 40) << site.site;
     EXPECT_TRUE(site.op != "aten::flatten" || site.equal == site.codes);
   }
   EXPECT_EQ(parity.sites[0].site, "first.conv2d");
   EXPECT_EQ(parity.sites[0].codes, 5 * 8 * 8 * 8);
   EXPECT_TRUE(parity.sites[0].is_integer);
+  EXPECT_EQ(parity.sites.back().site, "head.addmm");
+  EXPECT_EQ(parity.sites.back().codes, 0) << "the model gives values";
+  EXPECT_LT(parity.sites.back().sqnr, 200) << "sums in another order";
   EXPECT_GT(parity.sqnr, 20);
   EXPECT_FALSE(model->is_integer());
   std::ostringstream text;

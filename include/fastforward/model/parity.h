@@ -18,7 +18,7 @@ struct FF_API SiteParity {
   std::string site;
   /// The operator, "aten::conv2d".
   std::string op;
-  /// Codes that were compared.
+  /// Codes that were compared; none where integers give values, which nobody quantizes.
   int64_t codes = 0;
   /// Codes that were equal.
   int64_t equal = 0;
@@ -37,7 +37,8 @@ struct FF_API SiteParity {
 
 /// How far integers are from the simulation.
 struct FF_API Parity {
-  /// Fed equal operands: for each site whose result is on a grid, in the order of the model.
+  /// Fed equal operands: for each site whose result is on a grid, or that ran in integers, in the
+  /// order of the model.
   std::vector<SiteParity> sites;
   /// End to end: the outputs' signal to noise ratio, in decibels, infinite for equal ones.
   double sqnr = 0;
