@@ -136,6 +136,8 @@ void register_conversions() {
       arguments[0] = codes(self);
       if (call.schema().name() == "aten::is_floating_point")
         return c10::IValue(true);
+      if (call.schema().name() == "aten::stride" && call.arguments().size() == 1)
+        return c10::IValue(self.strides().vec());
       return call_operator(call.schema(), std::move(arguments));
     });
   }

@@ -58,6 +58,9 @@ struct Value {
   bool is_returned = false;
   /// True if its memory is written to after somebody has read it.
   bool is_written_later = false;
+  /// Its axes in memory in the first example, the one with the longest stride first; empty if it
+  /// was contiguous.
+  std::vector<int64_t> axes_in_memory = {};
   /// True if it is known by several tensors that may share its memory: contiguous() and the like.
   bool is_handed_on = false;
   /// True if it is a parameter, or computed from parameters and constants only.

@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <vector>
 
 #include "dispatch/registry.h"
@@ -35,23 +36,35 @@ bool reads_strides(const OperatorInfo& info, const at::Tensor& operand) {
   return !is_quantized(operand) && info.site == "view";
 }
 
+// Plain values as they lie in the simulation: contiguous, or not and then with these axes.
+at::Tensor in_order(const at::Tensor& tensor, const std::vector<int64_t>& axes) {
+  if (axes.empty())
+    return tensor.contiguous();
+  if (!tensor.is_contiguous() || axes.size() != static_cast<size_t>(tensor.dim()))
+    return tensor;
+  std::vector<int64_t> back(axes.size());
+  for (size_t i = 0; i < axes.size(); ++i)
+    back[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
+  return tensor.permute(axes).contiguous().permute(back);
+}
+
+c10::IValue plain_result(const c10::IValue& result);
+
 c10::IValue plain_list(const c10::IValue& list) {
   c10::impl::GenericList result = list.toList().copy();
   for (size_t i = 0; i < result.size(); ++i)
-    result.set(i, IntegerRunner::plain_result(result.get(i)));
+    result.set(i, plain_result(result.get(i)));
   return result;
 }
 
 c10::IValue plain_dictionary(const c10::IValue& dictionary) {
   c10::impl::GenericDict result = dictionary.toGenericDict().copy();
   for (const auto& entry : dictionary.toGenericDict())
-    result.insert_or_assign(entry.key(), IntegerRunner::plain_result(entry.value()));
+    result.insert_or_assign(entry.key(), plain_result(entry.value()));
   return result;
 }
 
-}  // namespace
-
-c10::IValue IntegerRunner::plain_result(const c10::IValue& result) {
+c10::IValue plain_result(const c10::IValue& result) {
   const std::vector<at::Tensor> tensors = tensors_in({result});
   if (std::none_of(tensors.begin(), tensors.end(), is_quantized))
     return result;  // the model's own object
@@ -66,6 +79,15 @@ c10::IValue IntegerRunner::plain_result(const c10::IValue& result) {
   if (result.isList())
     return plain_list(result);
   return result.isGenericDict() ? plain_dictionary(result) : result;
+}
+
+}  // namespace
+
+c10::IValue IntegerRunner::finish(const c10::IValue& result) {
+  for (const at::Tensor& tensor : tensors_in({result}))
+    refuse_inner(tensor.defined() ? tracker().identify(tensor).value : kConstant, tensor,
+                 "the model's result");
+  return plain_result(result);
 }
 
 at::Tensor IntegerRunner::on_grid(size_t place, const at::Tensor& data, bool overwrite) {
@@ -84,7 +106,7 @@ at::Tensor IntegerRunner::on_grid(size_t place, const at::Tensor& data, bool ove
 
 at::Tensor IntegerRunner::result_on_grid(size_t index, size_t place, const at::Tensor& data,
                                          bool overwrite) {
-  if (is_quantized(data) && output_.function.has_value())
+  if (is_in_codes(data) && output_.function.has_value())
     return data;  // the operator did it
   if (program().integers.calls[index].gives_values)
     return Runner::on_grid(place, plain(data), overwrite);
@@ -164,7 +186,7 @@ void IntegerRunner::run_operator(Meeting& meeting) {
                               program().integers.calls[*index_].gives_values &&
                               meeting.info.written.empty();
   if (is_looked_into && meeting.stack[first].isTensor())
-    meeting.stack[first] = plain(meeting.stack[first].toTensor()).contiguous();
+    meeting.stack[first] = plain(meeting.stack[first].toTensor());
   for (const auto& [tensor, values] : written) {
     become(tensor, quantized_by_nothing(values));
     for (size_t i = first; i < meeting.stack.size(); ++i) {
@@ -198,6 +220,7 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
     value = call(meeting)[0].toTensor();
   }
   const CallPlan& plan = program().plan.calls[index];
+  value = value.to(target.scalar_type());
   if (!plan.results.empty())
     value = result_on_grid(index, plan.results[0].second, value, false);
   if (!value.is_same(target))
@@ -205,24 +228,74 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
   meeting.stack[first] = target;
 }
 
-// Values inside of a chain have all of it behind them already.
+// Values inside of a chain have all of it behind them already: nobody else may see them.
+void IntegerRunner::refuse_inner(ValueId value, const at::Tensor& tensor, const std::string& who) {
+  if (value < 0 || !is_in_codes(tensor))
+    return;
+  const std::optional<size_t> reader = program().integers.inner_readers[static_cast<size_t>(value)];
+  if (!reader.has_value())
+    return;
+  keep_error([&] {
+    TORCH_CHECK_VALUE(
+        false, "QuantizedModel: ", who, " reads what only ", program().call_sites[*reader],
+        " read in the examples, and in integers both are one operation. Give autoquantize an "
+        "example that runs this branch too, or simulate the model with to_integer(false).");
+  });
+}
+
 void IntegerRunner::refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index) {
   for (const MetOperand& operand : meeting.operands) {
-    if (operand.value < 0)
-      continue;
-    const std::optional<size_t> reader =
-        program().integers.inner_readers[static_cast<size_t>(operand.value)];
-    if (!reader.has_value() || reader == index ||
-        !is_quantized(meeting.tensor(operand.argument, operand.element)))
-      continue;
-    keep_error([&] {
-      TORCH_CHECK_VALUE(
-          false, "QuantizedModel: ", meeting.info.name, " reads what only ",
-          program().call_sites[*reader],
-          " read in the examples, and in integers both are one operation. Give autoquantize an "
-          "example that runs this branch too, or simulate the model with to_integer(false).");
-    });
+    const bool is_expected =
+        operand.value < 0 || !index.has_value()
+            ? false
+            : program().integers.inner_readers[static_cast<size_t>(operand.value)] == index;
+    if (!is_expected)
+      refuse_inner(operand.value, meeting.tensor(operand.argument, operand.element),
+                   meeting.info.name);
   }
+}
+
+void IntegerRunner::on_handed_on(ValueId value, const at::Tensor& tensor) {
+  if (value >= 0 && !program().recording.graph.value(value).is_handed_on)
+    refuse_inner(value, tensor, "a copy");
+}
+
+void IntegerRunner::on_looked_at(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
+  // These see only what a tensor is, not what is in it.
+  static const std::unordered_set<std::string> kHarmless = {
+      "aten::size",       "aten::sym_size",
+      "aten::stride",     "aten::sym_stride",
+      "aten::numel",      "aten::sym_numel",
+      "aten::dim",        "aten::is_floating_point",
+      "aten::is_complex", "aten::_has_compatible_shallow_copy_type"};
+  if (kHarmless.count(info.name) != 0)
+    return;
+  for (const c10::IValue& argument : arguments) {
+    if (is_quantized_value(argument))
+      refuse_inner(tracker().identify(argument.toTensor()).value, argument.toTensor(), info.name);
+  }
+}
+
+// The model may look at how a result lies in memory, and whether contiguous() would copy it: that
+// is as in the simulation, wherever codes lie.
+at::Tensor IntegerRunner::laid_out(const at::Tensor& tensor, ValueId id) {
+  if (id < 0 || !tensor.defined())
+    return tensor;
+  const Value& value = program().recording.graph.value(id);
+  const std::vector<int64_t>& axes = value.axes_in_memory;
+  if (!is_quantized(tensor))
+    return in_order(tensor, axes);
+  if (!axes.empty() && axes.size() != static_cast<size_t>(tensor.dim()))
+    return tensor;
+  std::vector<int64_t> strides(static_cast<size_t>(tensor.dim()));
+  int64_t stride = 1;
+  for (size_t i = strides.size(); i-- > 0;) {
+    const auto axis = static_cast<size_t>(axes.empty() ? static_cast<int64_t>(i) : axes[i]);
+    strides[axis] = stride;
+    stride *= std::max<int64_t>(tensor.size(static_cast<int64_t>(axis)), 1);
+  }
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes().vec(), strides);
+  return tensor;
 }
 
 // The operator before has done what this one does.
@@ -233,7 +306,7 @@ bool IntegerRunner::run_behind(Meeting& meeting, size_t index) {
       std::find_if(meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& met) {
         return met.value >= 0 &&
                program().integers.inner_readers[static_cast<size_t>(met.value)] == index &&
-               is_quantized(meeting.tensor(met.argument, met.element));
+               is_in_codes(meeting.tensor(met.argument, met.element));
       });
   if (operand == meeting.operands.end())
     return false;
@@ -246,6 +319,16 @@ bool IntegerRunner::run_behind(Meeting& meeting, size_t index) {
     binding().note_integers(index, "codes");
   tracker().define(value, program().recording.graph.calls()[index].results[0]);
   return true;
+}
+
+void IntegerRunner::finish_call(const Meeting& meeting, size_t index, size_t first) {
+  const std::vector<ValueId>& values = program().recording.graph.calls()[index].results;
+  const bool is_own =
+      meeting.info.written.empty() && !program().recording.graph.calls()[index].is_view_of_written;
+  if (is_own && values.size() == 1 && meeting.stack.size() == first + 1 &&
+      meeting.stack[first].isTensor())
+    meeting.stack[first] = laid_out(meeting.stack[first].toTensor(), values[0]);
+  Runner::finish_call(meeting, index, first);
 }
 
 void IntegerRunner::on_call(Meeting& meeting) {

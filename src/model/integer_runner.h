@@ -21,11 +21,14 @@ class IntegerRunner final : public Runner {
       : Runner(model, std::move(tensors)), relaxed_(false) {}
 
   /// A result of the model with all tensors in it plain.
-  static c10::IValue plain_result(const c10::IValue& result);
+  c10::IValue finish(const c10::IValue& result);
 
  protected:
   void on_call(Meeting& meeting) override;
+  void on_handed_on(ValueId value, const at::Tensor& tensor) override;
+  void on_looked_at(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) override;
   void run_operator(Meeting& meeting) override;
+  void finish_call(const Meeting& meeting, size_t index, size_t first) override;
   at::Tensor on_grid(size_t place, const at::Tensor& data, bool overwrite) override;
   at::Tensor result_on_grid(size_t index, size_t place, const at::Tensor& data,
                             bool overwrite) override;
@@ -36,7 +39,9 @@ class IntegerRunner final : public Runner {
   void run_in_place(Meeting& meeting, size_t index) override;
 
  private:
+  void refuse_inner(ValueId value, const at::Tensor& tensor, const std::string& who);
   void refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index);
+  at::Tensor laid_out(const at::Tensor& tensor, ValueId value);
   std::string why_not_on_grid(size_t index);
   std::string how_it_runs(const Meeting& meeting, size_t index);
   bool run_behind(Meeting& meeting, size_t index);

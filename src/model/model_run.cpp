@@ -171,7 +171,7 @@ void ModelRun::hand_on(Meeting& meeting) {
     value = on_changed(identity.value, identity.written);
     tracker_.define(operand, value);
   }
-  on_handed_on(value);
+  on_handed_on(value, operand);
   for (const c10::IValue& result : call(meeting)) {
     if (result.isTensor() && is_value(result.toTensor()) && !result.toTensor().is_same(operand) &&
         !identity.is_foreign)
@@ -201,6 +201,8 @@ void ModelRun::on_operator(const c10::OperatorHandle& op, torch::jit::Stack& sta
   const OperatorInfo& info = operator_info(
       op, c10::ArrayRef<c10::IValue>(stack.data() + (stack.size() - arguments), arguments));
   if (!info.gives_tensors) {
+    on_looked_at(info,
+                 c10::ArrayRef<c10::IValue>(stack.data() + (stack.size() - arguments), arguments));
     op.callBoxed(&stack);
     return;
   }

@@ -67,7 +67,10 @@ class ModelRun : public OperatorMode {
   /// constant.
   virtual ValueId on_captured(const at::Tensor& tensor) = 0;
   /// A value was handed on as it is, maybe as another tensor.
-  virtual void on_handed_on(ValueId /*value*/) {}
+  virtual void on_handed_on(ValueId /*value*/, const at::Tensor& /*tensor*/) {}
+  /// An operator that gives no tensors, but numbers or sizes, reads its arguments.
+  virtual void on_looked_at(const OperatorInfo& /*info*/,
+                            c10::ArrayRef<c10::IValue> /*arguments*/) {}
   /// The value of a tensor that was written to through another one.
   virtual ValueId on_changed(ValueId before, ValueId written) = 0;
 

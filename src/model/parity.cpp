@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <sstream>
@@ -25,20 +26,29 @@ namespace {
 
 double decibels(double signal, double noise) {
   constexpr double kDecibels = 10;
-  return kDecibels * std::log10(signal / noise);
+  return noise == 0 ? std::numeric_limits<double>::infinity()
+                    : kDecibels * std::log10(signal / noise);
+}
+
+// A model may write to its inputs.
+Inputs copy_of(const Inputs& batch) {
+  Inputs copy;
+  for (const c10::IValue& input : batch)
+    copy.push_back(input.deepcopy());
+  return copy;
 }
 
 c10::IValue simulate(QuantizedModelImpl& model, const Inputs& batch,
                      std::vector<model::ParitySums>& sums) {
   const StateScope state(model.float_model());
   model::ParityRunner runner(model, model::ModelAccess::tensors(model), sums);
-  return model::run(runner, model.float_model(), batch);
+  return model::run(runner, model.float_model(), copy_of(batch));
 }
 
 c10::IValue run_in_integers(QuantizedModelImpl& model, const Inputs& batch) {
   const StateScope state(model.float_model());
   const IntegerGuard integers;
-  return model.run(batch);
+  return model.run(copy_of(batch));
 }
 
 double largest_difference(const c10::IValue& one, const c10::IValue& other) {
@@ -158,7 +168,8 @@ Parity parity(QuantizedModel& model, const Examples& batches, const ParityOption
   model::ModelAccess::binding(*model).forget_weights(
       model->is_integer() ? model::WeightForm::kValues : model::WeightForm::kCodes);
   result.sites = sites_of(model->sites(), sums);
-  result.sqnr = sqnr(integer, simulated);
+  result.sqnr =
+      result.largest == 0 ? std::numeric_limits<double>::infinity() : sqnr(integer, simulated);
   return result;
 }
 

@@ -43,6 +43,11 @@ at::Tensor quantized_by_nothing(const at::Tensor& values) {
   return function.attach(values, values.scalar_type());
 }
 
+bool is_in_codes(const at::Tensor& tensor) {
+  return is_quantized(tensor) &&
+         dynamic_cast<const PlainValues*>(&bound_function(tensor).implementation()) == nullptr;
+}
+
 void become(const at::Tensor& tensor, const at::Tensor& other) {
   TORCH_INTERNAL_ASSERT(is_quantized(tensor) && is_quantized(other));
   tensor.unsafeGetTensorImpl()->shallow_copy_from(other.getIntrusivePtr());

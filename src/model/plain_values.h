@@ -8,6 +8,9 @@ namespace ff::model {
 /// and has no grid any more, since an operator wrote to it.
 at::Tensor quantized_by_nothing(const at::Tensor& values);
 
+/// True if a tensor is quantized, and not by nothing.
+bool is_in_codes(const at::Tensor& tensor);
+
 /// Makes a quantized tensor object another one, for all who have it.
 void become(const at::Tensor& tensor, const at::Tensor& other);
 

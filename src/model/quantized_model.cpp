@@ -140,7 +140,7 @@ c10::IValue QuantizedModelImpl::run(const Inputs& inputs) {
     return model::run(runner, float_model_, inputs);
   }
   model::IntegerRunner runner(*this, binding_->tensors(float_model_));
-  return model::IntegerRunner::plain_result(model::run(runner, float_model_, inputs));
+  return runner.finish(model::run(runner, float_model_, inputs));
 }
 
 void QuantizedModelImpl::to_integer(bool on) {

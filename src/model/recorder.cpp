@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "model/call_description.h"
 #include "model/model_run.h"
@@ -12,6 +13,16 @@
 
 namespace ff::model {
 namespace {
+
+std::vector<int64_t> axes_in_memory(const at::Tensor& tensor) {
+  if (tensor.layout() != at::kStrided || tensor.is_contiguous())
+    return {};
+  std::vector<int64_t> axes(static_cast<size_t>(tensor.dim()));
+  std::iota(axes.begin(), axes.end(), 0);
+  std::stable_sort(axes.begin(), axes.end(),
+                   [&](int64_t a, int64_t b) { return tensor.stride(a) > tensor.stride(b); });
+  return axes;
+}
 
 class Recorder final : public ModelRun {
  public:
@@ -82,7 +93,7 @@ class Recorder final : public ModelRun {
     return graph.calls()[index].results[0];
   }
 
-  void on_handed_on(ValueId value) override {
+  void on_handed_on(ValueId value, const at::Tensor&) override {
     if (value >= 0)
       recording_.graph.value(value).is_handed_on = true;
   }
@@ -155,9 +166,11 @@ class Recorder final : public ModelRun {
       values.push_back(is_value(tensor)
                            ? graph.add_result(index, values.size(), tensor.sizes().vec())
                            : kConstant);
-      if (values.back() >= 0)
-        graph.value(values.back()).is_of_parameters =
-            is_of_parameters && !is_lookup && !meeting.reads_data;
+      if (values.back() >= 0) {
+        Value& value = graph.value(values.back());
+        value.is_of_parameters = is_of_parameters && !is_lookup && !meeting.reads_data;
+        value.axes_in_memory = axes_in_memory(tensor);
+      }
       graph.call(index).results = std::move(values);
     });
   }

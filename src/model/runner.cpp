@@ -88,6 +88,9 @@ const at::Tensor* Runner::folded_bias(size_t fold) const {
 ChainOutput Runner::chain_output(size_t index) {
   const std::optional<Chain>& chain = program_.integers.calls[index].chain;
   const auto is_folded = [&](size_t fold) { return folded_bias(fold) != nullptr; };
+  // A dropout, which examples do not show, may come between.
+  if (model_.is_training())
+    return {};
   if (!chain.has_value() || !std::all_of(chain->folds.begin(), chain->folds.end(), is_folded))
     return {};
   std::optional<BoundQuantizationFunction> function =

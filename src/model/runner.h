@@ -69,7 +69,7 @@ class Runner : public ModelRun {
   /// The call that is met.
   size_t call_met(const Meeting& meeting) const;
   /// Defines its results.
-  void finish_call(const Meeting& meeting, size_t index, size_t first);
+  virtual void finish_call(const Meeting& meeting, size_t index, size_t first);
   /// Returns what gives(), which quantizers may do, and keeps their error.
   template <typename Give>
   auto keep_error(const Give& give) {

@@ -41,7 +41,11 @@ void expect_near(const Tensors& integer, const Tensors& simulated) {
   ASSERT_EQ(integer.size(), simulated.size());
   for (size_t i = 0; i < integer.size(); ++i) {
     ASSERT_EQ(integer[i].sizes(), simulated[i].sizes()) << "output " << i;
-    EXPECT_TRUE(torch::allclose(integer[i], simulated[i], kRounding, kRounding)) << "output " << i;
+    EXPECT_TRUE(torch::allclose(integer[i], simulated[i], kRounding, kRounding))
+        << "output " << i << ", apart " << integer[i].sub(simulated[i]).abs().max().item<double>()
+        << " of " << simulated[i].abs().max().item<double>() << ", in "
+        << integer[i].sub(simulated[i]).abs().gt(kRounding).sum().item<int64_t>() << " of "
+        << integer[i].numel() << " elements";
   }
 }
 
@@ -55,9 +59,13 @@ TEST(IntegerProperty, RandomNetworksGiveWhatTheSimulationGives) {
           ff::autoquantize(script ? script_model(network) : nn_model(network), network.batch(seed));
       ff::calibrate(model, std::vector<ff::Inputs>{network.batch(seed + 1)});
       make_exact(model);
-      const Tensors simulated = outputs_of(model->run(network.batch(seed + 3, 3)));
-      model->to_integer();
-      expect_near(outputs_of(model->run(network.batch(seed + 3, 3))), simulated);
+      for (const bool training : {false, true}) {
+        model->train(training);
+        model->to_integer(false);
+        const Tensors simulated = outputs_of(model->run(network.batch(seed + 3, 3)));
+        model->to_integer();
+        expect_near(outputs_of(model->run(network.batch(seed + 3, 3))), simulated);
+      }
     }
   });
 }

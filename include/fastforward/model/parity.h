@@ -69,7 +69,9 @@ struct FF_API ParityOptions {
 ///
 /// Site by site both are fed what the simulation gave before, so that no site sees another one's
 /// difference; then each batch runs in both ways from end to end. In eval mode, without gradients;
-/// the model's own to_integer() does not matter and stays. Keeps the values of one batch. Throws
+/// the model's own to_integer() does not matter and stays. Inputs stay as they are, and parameters
+/// and buffers too; a state that the model keeps elsewhere does not. Keeps the values of one batch.
+/// Throws
 /// c10::ValueError without a batch, and what the model throws.
 FF_API Parity parity(QuantizedModel& model, const Examples& batches,
                      const ParityOptions& options = {});
