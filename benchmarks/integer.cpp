@@ -9,9 +9,8 @@
 #include <fastforward/quantization/affine.h>
 #include <fastforward/tensor/quantized_tensor.h>
 
-#include <chrono>
-
 #include "compare.h"
+#include "float_peer.h"
 #include "questions.h"
 
 // Layers on codes, codes out, against LibTorch's on floats.
@@ -40,22 +39,6 @@ at::Tensor weight_codes_of(const at::Tensor& values) {
   return ff::quantize_per_channel(values, range / 127, std::nullopt, 0);
 }
 
-double seconds(const Compute& compute) {
-  const auto begin = std::chrono::steady_clock::now();
-  compute();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-// The faster of two ways to do the same.
-Compute faster(const Compute& one, const Compute& other) {
-  double best[2] = {1e9, 1e9};
-  for (int i = 0; i < 5; ++i) {
-    best[0] = std::min(best[0], seconds(one));
-    best[1] = std::min(best[1], seconds(other));
-  }
-  return best[0] <= best[1] ? one : other;
-}
-
 Contest against(const Compute& plain, Quantized layer) {
   const at::Tensor values = plain();
   layer.quantizer->set_quantization_range(values.min().item<double>(), values.max().item<double>());
@@ -70,14 +53,7 @@ Contest against(const Compute& plain, Quantized layer) {
     const double few = 4.0 / static_cast<double>(ours.numel());
     expect_same("codes", ours, ff::codes(layer()).to(at::kInt), {at::ones({1}), 1e-4 + few});
   };
-  return {{"integers", integers},
-          Contestant{"float",
-                     [plain] {
-                       const at::NoGradGuard no_grad;
-                       plain();
-                     }},
-          std::nullopt,
-          check};
+  return {{"integers", integers}, float_peer(plain), std::nullopt, check};
 }
 
 ff::nn::LinearQuantizer eight_bits() {
@@ -115,11 +91,12 @@ Contest convolution(const Convolution& sizes) {
   const auto options =
       torch::nn::functional::Conv2dFuncOptions().bias(bias).padding(padding).groups(groups);
   const at::NoGradGuard no_grad;
-  return against(faster(plain(at::MemoryFormat::Contiguous), plain(at::MemoryFormat::ChannelsLast)),
-                 {[=](const auto& more) {
-                    return ff::nn::functional::conv2d(x_codes, w_codes, options, more);
-                  },
-                  eight_bits()});
+  return against(
+      fastest({plain(at::MemoryFormat::Contiguous), plain(at::MemoryFormat::ChannelsLast)}),
+      {[=](const auto& more) {
+         return ff::nn::functional::conv2d(x_codes, w_codes, options, more);
+       },
+       eight_bits()});
 }
 
 }  // namespace

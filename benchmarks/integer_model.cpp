@@ -6,12 +6,9 @@
 #include <fastforward/model/fold_batch_norms.h>
 #include <fastforward/model/sensitivity.h>
 
-#include <chrono>
-#include <filesystem>
-#include <iostream>
-
 #include "03_autoquant_fashion_mnist/network.h"
 #include "compare.h"
+#include "float_peer.h"
 #include "networks/imagenet_crops.h"
 #include "networks/sentences.h"
 #include "questions.h"
@@ -20,26 +17,7 @@
 namespace bench {
 namespace {
 
-namespace fs = std::filesystem;
 using Forward = std::function<at::Tensor()>;
-
-double seconds(const Forward& forward) {
-  const auto begin = std::chrono::steady_clock::now();
-  forward();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-// The fastest of some ways to do the same.
-Forward fastest(const std::vector<Forward>& ways) {
-  const at::NoGradGuard no_grad;
-  constexpr int kTries = 7;
-  std::vector<double> best(ways.size(), 1e9);
-  for (int i = 0; i < kTries; ++i) {
-    for (size_t way = 0; way < ways.size(); ++way)
-      best[way] = std::min(best[way], seconds(ways[way]));
-  }
-  return ways[static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin())];
-}
 
 // A calibrated model in integers; its simulation must give nearly the same.
 Contest against(const std::string& name, const Forward& plain, ff::QuantizedModel model,
@@ -62,11 +40,7 @@ Contest against(const std::string& name, const Forward& plain, ff::QuantizedMode
              const at::NoGradGuard no_grad;
              run();
            }},
-          Contestant{"float",
-                     [plain] {
-                       const at::NoGradGuard no_grad;
-                       plain();
-                     }},
+          float_peer(plain),
           std::nullopt,
           check};
 }
@@ -155,13 +129,8 @@ std::vector<Benchmark> integer_model(const Sizes& sizes) {
   const bool is_small = sizes.dram <= Sizes::kUnit;
   std::vector<Benchmark> all = {
       {"integer/fashion_mnist/batch64", {2, {}}, [=] { return fashion_mnist(is_small ? 2 : 64); }}};
-  const fs::path folder = networks::models_folder();
-  if (!fs::exists(folder / "efficientnet-lite0") || !fs::exists(folder / "imagenet-crops-1") ||
-      !fs::exists(folder / "all-MiniLM-L6-v2")) {
-    std::cerr << "ff_bench: most of integer/* on models left out: networks are missing in "
-              << folder.string() << "; `make models` gets them\n";
+  if (!has_networks("integer/* on models"))
     return all;
-  }
   for (const bool script : {false, true}) {
     const std::string name =
         script ? "integer/efficientnet_lite0/script_" : "integer/efficientnet_lite0/";

@@ -6,10 +6,8 @@
 #include <fastforward/nn/disable_quantization.h>
 #include <fastforward/range_setting/min_error.h>
 
-#include <filesystem>
-#include <iostream>
-
 #include "compare.h"
+#include "float_peer.h"
 #include "networks/imagenet_crops.h"
 #include "networks/sentences.h"
 #include "questions.h"
@@ -17,7 +15,6 @@
 namespace bench {
 namespace {
 
-namespace fs = std::filesystem;
 namespace rs = ff::range_setting;
 using networks::EfficientNetLite0;
 
@@ -137,13 +134,8 @@ Contest dispatch() {
 
 std::vector<Benchmark> model(const Sizes& sizes) {
   std::vector<Benchmark> all = {{"model/dispatch/1000", {}, [] { return dispatch(); }}};
-  const fs::path folder = networks::models_folder();
-  if (!fs::exists(folder / "efficientnet-lite0") || !fs::exists(folder / "imagenet-crops-1") ||
-      !fs::exists(folder / "all-MiniLM-L6-v2")) {
-    std::cerr << "ff_bench: most of model/* left out: networks are missing in " << folder.string()
-              << "; `make models` gets them\n";
+  if (!has_networks("model/*"))
     return all;
-  }
   const int64_t batch = sizes.dram > Sizes::kUnit ? 8 : 1;
   const auto add = [&](const char* name, double most, Contest (*make)(int64_t)) {
     all.push_back({std::string("model/") + name, {1 / most, {}}, [=] { return make(batch); }});

@@ -38,13 +38,6 @@ struct Average {
 using Describe =
     std::function<std::optional<std::string>(const OperatorCall&, const at::Tensor&, Average&)>;
 
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
-  std::vector<int64_t> numbers = value.toIntVector();
-  if (numbers.size() == 1)
-    numbers.resize(axes, numbers[0]);
-  return numbers;
-}
-
 std::optional<std::string> describe_pool(const OperatorCall& call, const at::Tensor& self,
                                          Average& average) {
   const auto axes = static_cast<size_t>(self.dim() - 2);
@@ -113,7 +106,8 @@ std::optional<std::string> describe_mean(const OperatorCall& call, const at::Ten
   return std::nullopt;
 }
 
-std::optional<std::string> why_no_average(const OperatorCall& call, const Describe& describe) {
+std::optional<std::string> why_no_average(const OperatorCall& call, const Describe& describe,
+                                          Average& average) {
   if (!integers_enabled())
     return kIntegersAreOff;
   if (auto refusal = dispatch::needs_quantized_self(call))
@@ -126,7 +120,6 @@ std::optional<std::string> why_no_average(const OperatorCall& call, const Descri
     return kNoOutputGrid;
   if (self.dim() < 3)
     return "it is not a batch of images";
-  Average average;
   if (auto refusal = describe(call, self, average))
     return refusal;
   if (average.divisor == 0)
@@ -217,15 +210,16 @@ at::Tensor global_average(const at::Tensor& self, const Average& average,
 }
 
 void add(const char* name, const Describe& describe) {
-  dispatch::register_builtin(
-      name, "average of codes",
-      [=](const OperatorCall& call) { return why_no_average(call, describe); },
-      [=](const OperatorCall& call) -> c10::IValue {
+  dispatch::register_prepared(
+      name, "average of codes", [=](const OperatorCall& call) -> dispatch::RunOrReason {
         Average average;
-        const at::Tensor self = call[0].toTensor();
-        describe(call, self, average);
-        return average.is_global ? global_average(self, average, wanted_output())
-                                 : window_average(self, average, wanted_output());
+        if (auto refusal = why_no_average(call, describe, average))
+          return {nullptr, *std::move(refusal)};
+        return {[=, self = call[0].toTensor(), output = wanted_output()]() -> c10::IValue {
+                  return average.is_global ? global_average(self, average, output)
+                                           : window_average(self, average, output);
+                },
+                ""};
       });
 }
 

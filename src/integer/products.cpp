@@ -51,14 +51,6 @@ RunOrReason addmm(const OperatorCall& call) {
   return matrix_product(call[1].toTensor(), call[2].toTensor(), call[0].toTensor());
 }
 
-// One number stands for all axes.
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
-  std::vector<int64_t> numbers = value.toIntVector();
-  if (numbers.size() == 1)
-    numbers.resize(axes, numbers[0]);
-  return numbers;
-}
-
 // conv1d, conv2d, conv3d, convolution and _convolution have these arguments.
 Window window_of(const OperatorCall& call) {
   const auto axes = static_cast<size_t>(std::max<int64_t>(0, call[1].toTensor().dim() - 2));

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
+#include "model/stack_values.h"
+
 namespace ff::model {
 
 at::Tensor Meeting::tensor(size_t argument, int element) const {
-  const c10::IValue& value = arguments()[argument];
-  if (element < 0)
-    return value.toTensor();
-  if (value.isTensorList())
-    return value.toTensorVector()[static_cast<size_t>(element)];
-  return value.toOptionalTensorVector()[static_cast<size_t>(element)].value_or(at::Tensor());
+  return element_of(arguments()[argument], element);
 }
 
 std::vector<at::Tensor> tensors_in(const std::vector<c10::IValue>& values) {

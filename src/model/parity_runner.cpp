@@ -26,10 +26,7 @@ at::Tensor ParityRunner::codes_of(size_t place, const at::Tensor& values) {
 
 at::Tensor ParityRunner::weight_in_codes(size_t place, size_t index, const Operand& operand) {
   const std::optional<size_t> fold = program().plan.calls[index].folded_weight;
-  const c10::IValue& given = given_[operand.argument];
-  const at::Tensor weight = operand.element < 0
-                                ? given.toTensor()
-                                : given.toTensorVector()[static_cast<size_t>(operand.element)];
+  const at::Tensor weight = element_of(given_[operand.argument], operand.element);
   return binding()
       .quantized_weight(place, weight, fold.has_value() ? &program().plan.folds[*fold] : nullptr,
                         tensors(), WeightForm::kCodes)

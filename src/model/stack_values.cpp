@@ -18,6 +18,14 @@ c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor&
   return c10::List<std::optional<at::Tensor>>(tensors);
 }
 
+at::Tensor element_of(const c10::IValue& value, int element) {
+  if (element < 0)
+    return value.toTensor();
+  if (value.isTensorList())
+    return value.toTensorVector()[static_cast<size_t>(element)];
+  return value.toOptionalTensorVector()[static_cast<size_t>(element)].value_or(at::Tensor());
+}
+
 std::pair<c10::IValue*, int> find_result(torch::jit::Stack& stack, size_t first, size_t result) {
   for (size_t i = first; i < stack.size(); ++i) {
     if (!stack[i].isTensor() && !stack[i].isTensorList())
