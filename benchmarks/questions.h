@@ -27,6 +27,8 @@ std::vector<Benchmark> storage();
 std::vector<Benchmark> model(const Sizes& sizes);
 /// Layers in integers against the same in float.
 std::vector<Benchmark> integer(const Sizes& sizes);
+/// The depthwise convolutions of a network against LibTorch's on int8 codes.
+std::vector<Benchmark> integer_depthwise(const Sizes& sizes);
 /// Whole models in integers against the same in float; little where `make models` was not run.
 std::vector<Benchmark> integer_model(const Sizes& sizes);
 /// Two threads against one.
