@@ -7,6 +7,6 @@ void register_products();    // linear, conv1d, conv2d, conv3d
 void register_functions();   // of one tensor
 void register_arithmetic();  // add, sub, mul of two tensors
 void register_averages();    // avg_pool2d, adaptive_avg_pool2d, mean
-void register_moves();       // pad, upsample_nearest2d, cat, embedding
+void register_moves();       // pad, cat, embedding
 
 }  // namespace ff::integer

@@ -18,8 +18,10 @@ class PaddedSource final : public CodesSource {
 
   at::Tensor codes() const override {
     const auto& [inner, fill, before, after] = codes_;
-    return at::constant_pad_nd(inner, {before[1], after[1], before[0], after[0]},
-                               static_cast<int64_t>(fill));
+    std::vector<int64_t> padding;  // the last axis comes first
+    for (size_t axis = before.size(); axis-- > 0;)
+      padding.insert(padding.end(), {before[axis], after[axis]});
+    return at::constant_pad_nd(inner, padding, static_cast<int64_t>(fill));
   }
   const PaddedCodes& parts() const {
     return codes_;
@@ -29,16 +31,29 @@ class PaddedSource final : public CodesSource {
   PaddedCodes codes_;
 };
 
+// Those of codes whose channels lie together.
+std::vector<int64_t> channels_last_strides(const std::vector<int64_t>& sizes) {
+  std::vector<int64_t> strides(sizes.size());
+  int64_t stride = sizes[1];
+  for (size_t axis = sizes.size(); axis-- > 2;) {
+    strides[axis] = stride;
+    stride *= sizes[axis];
+  }
+  strides[1] = 1;
+  strides[0] = stride;
+  return strides;
+}
+
 }  // namespace
 
 at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& function) {
   std::vector<int64_t> sizes = codes.inner.sizes().vec();
-  for (size_t axis = 0; axis < 2; ++axis)
+  for (size_t axis = 0; axis < codes.before.size(); ++axis)
     sizes[axis + 2] += codes.before[axis] + codes.after[axis];
   const at::Device device = codes.inner.device();
   return at::detail::make_tensor<QuantizedTensorImpl>(
       std::make_shared<PaddedSource>(std::move(codes)), at::kChar, sizes,
-      c10::get_channels_last_strides_2d(sizes), device, function, at::kFloat);
+      channels_last_strides(sizes), device, function, at::kFloat);
 }
 
 const PaddedCodes* padded_codes(const at::Tensor& tensor) {

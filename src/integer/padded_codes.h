@@ -9,19 +9,19 @@
 
 namespace ff::integer {
 
-/// The codes of images with a border of one code around them. A convolution needs no copy with the
-/// border: it looks there anyway.
+/// The codes [batch, channels, axes...] of images with a border of one code around them. A
+/// convolution needs no copy with the border: it looks there anyway.
 struct PaddedCodes {
-  /// Without the border, channels-last.
+  /// Without the border.
   at::Tensor inner;
   /// The code of the border.
   int8_t fill;
-  /// Rows above, columns to the left; and below, to the right.
+  /// For each axis of the image, how wide the border is in front of it and behind it.
   std::vector<int64_t> before, after;
 };
 
-/// A quantized tensor of these codes, which are put together when somebody else than a convolution
-/// asks for them.
+/// A quantized tensor of these codes, with channels that lie together; they are put together when
+/// somebody else than a convolution asks for them.
 at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& function);
 
 /// What a tensor of padded_tensor was made of; null for others.

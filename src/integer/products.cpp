@@ -6,6 +6,8 @@
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
 #include "integer/convolution.h"
+#include "integer/grid.h"
+#include "integer/padded_codes.h"
 
 // Linear layers and convolutions in the registry.
 namespace ff::integer {
@@ -51,18 +53,21 @@ RunOrReason addmm(const OperatorCall& call) {
   return matrix_product(call[1].toTensor(), call[2].toTensor(), call[0].toTensor());
 }
 
-// conv1d, conv2d, conv3d, convolution and _convolution have these arguments.
+// The axes of a convolution's images.
+size_t axes_of(const OperatorCall& call) {
+  return static_cast<size_t>(std::max<int64_t>(0, call[1].toTensor().dim() - 2));
+}
+
+// conv1d, conv2d, conv3d, convolution and _convolution have these arguments. Without padding.
 Window window_of(const OperatorCall& call) {
-  const auto axes = static_cast<size_t>(std::max<int64_t>(0, call[1].toTensor().dim() - 2));
-  return {for_each_axis(call.argument("stride"), axes),
-          for_each_axis(call.argument("padding"), axes),
+  const size_t axes = axes_of(call);
+  return {for_each_axis(call.argument("stride"), axes), std::vector<int64_t>(axes, 0),
           for_each_axis(call.argument("dilation"), axes), call.argument("groups").toInt()};
 }
 
-RunOrReason convolve(const OperatorCall& call) {
-  const at::Tensor input = call[0].toTensor(), weight = call[1].toTensor();
-  const Window window = window_of(call);
-  const auto axes = static_cast<size_t>(std::max<int64_t>(0, weight.dim() - 2));
+RunOrReason convolve(const OperatorCall& call, const at::Tensor& input, const Window& window) {
+  const at::Tensor weight = call[1].toTensor();
+  const size_t axes = axes_of(call);
   if (axes == 0 || input.dim() != weight.dim())
     return {nullptr, "it is not a batch of inputs"};
   if (window.stride.size() != axes || window.padding.size() != axes ||
@@ -80,10 +85,50 @@ RunOrReason convolve(const OperatorCall& call) {
   return prepare_convolution(input, weight, tensor_or_none(call[2]), window, wanted_output());
 }
 
+RunOrReason convolve_padded(const OperatorCall& call) {
+  Window window = window_of(call);
+  window.padding = for_each_axis(call.argument("padding"), axes_of(call));
+  return convolve(call, call[0].toTensor(), window);
+}
+
+// As LibTorch pads: the result has the input's size, and windows of even size reach further behind
+// a place than in front of it.
+RunOrReason convolve_same(const OperatorCall& call) {
+  const at::Tensor input = call[0].toTensor(), weight = call[1].toTensor();
+  Window window = window_of(call);
+  if (std::any_of(window.stride.begin(), window.stride.end(), [](int64_t n) { return n != 1; }))
+    return {nullptr, "its padding is 'same', and its stride is not 1"};
+  std::vector<int64_t> before;
+  window.padding.clear();
+  for (size_t axis = 0; axis < window.dilation.size(); ++axis) {
+    const int64_t border =
+        window.dilation[axis] * (weight.size(static_cast<int64_t>(axis) + 2) - 1);
+    before.push_back(border / 2);
+    window.padding.push_back(border - border / 2);
+  }
+  RunOrReason symmetric = convolve(call, input, window);
+  if (symmetric.run == nullptr || before == window.padding)
+    return symmetric;
+  const at::Tensor padded = padded_tensor(
+      {codes(input), *grid_of(input).grid->code_of_zero(), before, std::move(window.padding)},
+      bound_function(input));
+  window.padding.assign(before.size(), 0);
+  return convolve(call, padded, window);
+}
+
+RunOrReason convolve_by_name(const OperatorCall& call) {
+  const std::string& padding = call.argument("padding").toStringRef();
+  if (padding == "same")
+    return convolve_same(call);
+  if (padding != "valid")
+    return {nullptr, "its padding is '" + padding + "'"};
+  return convolve(call, call[0].toTensor(), window_of(call));
+}
+
 RunOrReason convolve_generally(const OperatorCall& call) {
   if (call.argument("transposed").toBool())
     return {nullptr, "transposed convolutions have no integer form"};
-  return convolve(call);
+  return convolve_padded(call);
 }
 
 }  // namespace
@@ -94,7 +139,9 @@ void register_products() {
     dispatch::register_prepared(name, "linear in integers", matmul);
   dispatch::register_prepared("aten::addmm", "linear in integers", addmm);
   for (const char* name : {"aten::conv1d", "aten::conv2d", "aten::conv3d"})
-    dispatch::register_prepared(name, "convolution in integers", convolve);
+    dispatch::register_prepared(name, "convolution in integers", convolve_padded);
+  for (const char* name : {"aten::conv1d.padding", "aten::conv2d.padding", "aten::conv3d.padding"})
+    dispatch::register_prepared(name, "convolution in integers", convolve_by_name);
   for (const char* name : {"aten::convolution", "aten::_convolution"})
     dispatch::register_prepared(name, "convolution in integers", convolve_generally);
 }
