@@ -1,9 +1,11 @@
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "dispatch/boxed.h"
 #include "dispatch/builtin.h"
+#include "dispatch/max_of_codes.h"
 #include "fastforward/tensor/quantized_tensor.h"
 
 namespace ff::dispatch {
@@ -60,12 +62,65 @@ std::optional<std::string> needs_exact_codes(const at::Tensor& codes) {
   return std::nullopt;
 }
 
+// One number for each pooled axis; one stands for all.
+std::vector<int64_t> numbers(const OperatorCall& call, const char* name, int64_t spatial) {
+  std::vector<int64_t> given = call.argument(name).toIntVector();
+  if (given.size() == 1)
+    given.resize(static_cast<size_t>(spatial), given[0]);
+  return given;
+}
+
+// Counts the windows; false if LibTorch refuses such ones.
+bool count_windows(PoolAxis& axis, bool ceil_mode) {
+  constexpr int64_t kMost = int64_t{1} << 31;  // LibTorch's kernels count with 32 bits
+  if (std::min({axis.in, axis.window, axis.stride, axis.dilation, axis.padding + 1}) < 1 ||
+      std::max({axis.in, axis.window, axis.stride, axis.dilation}) >= kMost)
+    return false;
+  const int64_t reach = axis.dilation * (axis.window - 1) + 1;
+  const int64_t room =
+      axis.in + 2 * axis.padding - reach + (ceil_mode ? axis.stride - 1 : int64_t{0});
+  if (axis.padding > axis.window / 2 || room < 0)
+    return false;
+  axis.out = room / axis.stride + 1;
+  // The last window does not begin behind the last element.
+  if (ceil_mode && (axis.out - 1) * axis.stride >= axis.in + axis.padding)
+    --axis.out;
+  return true;
+}
+
+// How the windows lie, or nothing if LibTorch refuses such a call.
+std::optional<std::vector<PoolAxis>> pool_axes(const OperatorCall& call, const at::Tensor& self,
+                                               int64_t spatial) {
+  const std::vector<int64_t> window = numbers(call, "kernel_size", spatial),
+                             padding = numbers(call, "padding", spatial),
+                             dilation = numbers(call, "dilation", spatial);
+  std::vector<int64_t> stride = numbers(call, "stride", spatial);
+  if (stride.empty())
+    stride = window;
+  const auto count = static_cast<size_t>(spatial);
+  if (self.dim() > spatial + 2 || self.numel() == 0 || window.size() != count ||
+      padding.size() != count || dilation.size() != count || stride.size() != count)
+    return std::nullopt;
+  std::vector<PoolAxis> axes;
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t in = self.size(self.dim() - spatial + static_cast<int64_t>(i));
+    axes.push_back({window[i], in, 0, stride[i], padding[i], dilation[i]});
+    if (!count_windows(axes.back(), call.argument("ceil_mode").toBool()))
+      return std::nullopt;
+  }
+  return axes;
+}
+
 // Codes are in the order of values, so the greatest code stands for the greatest value. Gradients
 // go to the elements that were chosen.
 Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
   const at::Tensor carrier = gradient_carrier(self);
   std::vector<c10::IValue> arguments = call.arguments().vec();
   const at::ScalarType type = codes(self).scalar_type();
+  if (!carrier.defined() && type == at::kChar && self.device().is_cpu()) {
+    if (const auto axes = pool_axes(call, self, spatial))
+      return {max_of_codes(codes(self), *axes), carrier};
+  }
   arguments[0] = codes(self).to(*compared_type(type));
   if (!carrier.defined()) {
     return {call_operator(call.schema(), std::move(arguments)).toTensor().to(type), carrier};
@@ -94,6 +149,11 @@ void add(const std::string& name, int64_t spatial) {
     const auto pooled = pooled_function(self, self, spatial);
     if (!pooled.function.has_value())
       return pooled.why_not;
+    // LibTorch's maximum of nothing is -inf, of which there is no code.
+    const auto axes = pool_axes(call, self, spatial);
+    if (axes.has_value() && !std::all_of(axes->begin(), axes->end(),
+                                         [](const PoolAxis& axis) { return axis.is_covered(); }))
+      return "some of its windows have nothing but padding in them";
     return std::nullopt;
   };
   register_builtin(

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "fastforward/dispatch/strict.h"
@@ -37,6 +39,89 @@ TEST(MaxPool, OfCodesIsThatOfValues) {
     });
     expect_pooled(q, data, [](const torch::Tensor& t) { return torch::max_pool2d(t, 2, 1, 0, 2); });
   }
+}
+
+int64_t random(int64_t low, int64_t high) {
+  return torch::randint(low, high + 1, {1}).item<int64_t>();
+}
+
+torch::Tensor pool(const torch::Tensor& t, const std::vector<int64_t>& window,
+                   const std::vector<int64_t>& stride, const std::vector<int64_t>& padding,
+                   const std::vector<int64_t>& dilation, bool ceil_mode) {
+  if (window.size() == 1)
+    return torch::max_pool1d(t, window, stride, padding, dilation, ceil_mode);
+  if (window.size() == 2)
+    return torch::max_pool2d(t, window, stride, padding, dilation, ceil_mode);
+  return torch::max_pool3d(t, window, stride, padding, dilation, ceil_mode);
+}
+
+// Bytes are compared as bytes, wherever channels lie.
+TEST(MaxPool, OfAnyWindowsAndLayout) {
+  torch::manual_seed(91);
+  for (int trial = 0; trial < 600; ++trial) {
+    const size_t axes = static_cast<size_t>(random(1, 3));
+    std::vector<int64_t> sizes = {random(1, 3), random(1, 20)}, window, stride, padding, dilation;
+    for (size_t axis = 0; axis < axes; ++axis) {
+      window.push_back(random(1, 5));
+      stride.push_back(random(1, 4));
+      dilation.push_back(random(1, 2));
+      const int64_t reach = dilation.back() * (window.back() - 1) + 1;
+      padding.push_back(random(0, window.back() / 2));
+      sizes.push_back(random(reach, reach + 9));
+    }
+    const bool ceil_mode = random(0, 1) == 1;
+    torch::Tensor data = torch::randn(sizes);
+    // Channels first, last, in between, or no batch.
+    const int64_t layout = random(0, 3);
+    if (layout == 1)
+      data = data.movedim(1, -1).contiguous().movedim(-1, 1);
+    if (layout == 2)
+      data = data.transpose(0, 1).contiguous().transpose(0, 1);
+    if (layout == 3)
+      data = data[0];
+    SCOPED_TRACE(testing::PrintToString(sizes) + " " + testing::PrintToString(window) + " stride " +
+                 testing::PrintToString(stride) + " padding " + testing::PrintToString(padding) +
+                 " dilation " + testing::PrintToString(dilation) + " layout " +
+                 std::to_string(layout));
+    // Some codes are -128.
+    const torch::Tensor q = ff::quantize_per_tensor(data, 0.01, 20.0);
+    const torch::Tensor got = pool(q, window, stride, padding, dilation, ceil_mode);
+    EXPECT_TRUE(same(ff::codes(got), pool(ff::codes(q).to(torch::kFloat), window, stride, padding,
+                                          dilation, ceil_mode)
+                                         .to(torch::kChar)));
+    if (layout == 1 && axes == 2) {
+      EXPECT_TRUE(ff::codes(got).is_contiguous(torch::MemoryFormat::ChannelsLast));
+    }
+  }
+}
+
+TEST(MaxPool, OfLargeImagesOnSeveralThreads) {
+  const torch::Tensor data = random_data({3, 24, 61, 70}, 1);
+  for (const torch::Tensor& t : {data, data.contiguous(torch::MemoryFormat::ChannelsLast)}) {
+    const torch::Tensor q = ff::quantize_per_tensor(t, 0.03);
+    const auto run = [](const torch::Tensor& x) { return torch::max_pool2d(x, 3, 2, 1); };
+    EXPECT_TRUE(same(run(q).dequantize(), run(q.dequantize())));
+  }
+}
+
+TEST(MaxPool, OfNothing) {
+  const torch::Tensor q = ff::quantize_per_tensor(torch::empty({0, 3, 8, 8}), 0.1);
+  EXPECT_EQ(torch::max_pool2d(q, 2).sizes(), (std::vector<int64_t>{0, 3, 4, 4}));
+}
+
+// LibTorch says what is wrong with a call.
+TEST(MaxPool, OfWindowsThatDoNotFit) {
+  const torch::Tensor q = ff::quantize_per_tensor(random_data({1, 1, 4, 4}, 1), 0.1);
+  EXPECT_THROW(torch::max_pool2d(q, 6), c10::Error);
+  EXPECT_THROW(torch::max_pool2d(q, 3, 1, 2), c10::Error);
+  EXPECT_THROW(torch::max_pool2d(q, 0), c10::Error);
+  EXPECT_THROW(torch::max_pool2d(q, 2, 1, 0, 0), c10::Error);
+}
+
+TEST(MaxPool, RefusesWindowsWithoutElements) {
+  const torch::Tensor q = ff::quantize_per_tensor(torch::ones({1, 1, 4}), 0.1);
+  EXPECT_ERROR(c10::NotImplementedError, "some of its windows have nothing but padding in them",
+               torch::max_pool1d(q, 2, 1, 1, 5));
 }
 
 TEST(MaxPool, InOneAndThreeDimensions) {
