@@ -11,6 +11,7 @@ namespace {
   register_cat();
   register_dropout();
   register_max_pool();
+  register_upsample_nearest();
   return true;
 }();
 
