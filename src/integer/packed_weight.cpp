@@ -70,9 +70,12 @@ std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t
     groups = 1;
   packed->groups = groups;
   packed->channels = codes.size(0) / groups;
-  // [channel, tap, depth]
-  const at::Tensor ordered =
-      codes.reshape({codes.size(0), packed->depth, packed->taps}).transpose(1, 2).contiguous();
+  packed->columns = 1;
+  if (packed->is_depthwise && packed->taps > codes.size(-1))
+    packed->columns = codes.size(-1);
+  // [channel, tap, depth], taps column by column
+  const int64_t inner = packed->is_depthwise ? packed->columns : packed->taps;
+  const at::Tensor ordered = codes.reshape({codes.size(0), -1, inner}).transpose(1, 2).contiguous();
   const int64_t bytes = packed->group_bytes();
   const int64_t row = packed->taps * packed->depth, panel = packed->panel_channels();
   packed->codes = at::empty({groups * bytes}, codes.options());
@@ -81,9 +84,7 @@ std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t
   const auto* from = ordered.const_data_ptr<int8_t>();
   for (int64_t g = 0; g < groups; ++g) {
     const int8_t* group = from + g * packed->channels * row;
-    kernels::reference::pack_weights(group, packed->channels,
-                                     packed->is_depthwise ? 1 : packed->taps,
-                                     packed->is_depthwise ? packed->taps : packed->depth,
+    kernels::reference::pack_weights(group, packed->channels, inner, row / inner,
                                      packed->codes.mutable_data_ptr<int8_t>() + g * bytes);
     for (int64_t c = 0; c < packed->channels; ++c) {
       int64_t sum = 0, absolute = 0;
@@ -103,7 +104,7 @@ int64_t PackedWeight::panel_channels() const {
 }
 
 int64_t PackedWeight::group_bytes() const {
-  return is_depthwise ? kernels::packed_size(channels, 1, taps)
+  return is_depthwise ? kernels::packed_size(channels, columns, taps / columns)
                       : kernels::packed_size(channels, taps, depth);
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "integer/epilogue.h"
+
 namespace ff::integer {
 
 /// The weight of a linear layer or convolution as the kernels read it.
@@ -20,6 +22,9 @@ struct PackedWeight {
   int64_t channels;
   /// Places of the window, 1 for a linear layer.
   int64_t taps;
+  /// Where the convolution is depthwise: the columns of the window, whose taps are packed column by
+  /// column. One if all taps are packed as one column.
+  int64_t columns;
   /// Input channels of a group; one where the convolution is depthwise.
   int64_t depth;
   /// int8, group_bytes() for each group.
@@ -28,6 +33,8 @@ struct PackedWeight {
   std::vector<int32_t> sums;
   /// The largest sum of absolute values of the codes for one output channel.
   int64_t largest;
+  /// The last factors of results.
+  mutable EpilogueCache epilogues;
 
   /// Elements of `sums` and the like for a group.
   int64_t panel_channels() const;

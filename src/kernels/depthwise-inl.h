@@ -17,77 +17,272 @@ HWY_BEFORE_NAMESPACE();
 namespace ff::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// kWidth channels at once. Four codes of a channel, one of each of four taps, must lie together for
-// Dot. Interleaving does that within blocks of 16 channels: of each block, vector v has the
-// channels 4 v to 4 v + 3. All that belongs to a channel is arranged like that.
+// Four vectors of 8-bit codes of kWidth channels, one for each of four taps, interleaved so that
+// the four codes of a channel lie together, as Dot wants them. Interleaving does that within blocks
+// of 16 channels: of each block, vector v has the channels 4 v to 4 v + 3. All that belongs to a
+// channel is arranged like that.
 template <int kWidth>
-class DepthwiseChunk {
+struct Depthwise {
   using Bytes = hn::FixedTag<int8_t, kWidth>;
   using Words = hn::Repartition<int16_t, Bytes>;
   using Sums = hn::Repartition<int32_t, Bytes>;
   using Floats = hn::Repartition<float, Bytes>;
   static constexpr int kVectors = 4;
   static constexpr int kLanes = kWidth / kVectors;
-  static constexpr int64_t kQuads = kDepthwiseTaps / kQuad;
 
- public:
-  // `present` channels from `channel` on; the others are computed and not stored.
-  HWY_INLINE DepthwiseChunk(const Product& product, int64_t channel, int64_t present)
-      : taps_(product.taps),
-        quads_((product.taps + kQuad - 1) / kQuad),
-        present_(present),
-        low_(product.low),
-        high_(product.high) {
-    for (int c = 0; c < kWidth; ++c) {
-      const int64_t from = channel + HWY_MIN(c, present - 1);
-      const int at = c % 16 / 4 * kLanes + c / 16 * 4 + c % 4;
-      start_[at] = static_cast<int32_t>(static_cast<uint32_t>(product.sums[from]) *
-                                        static_cast<uint32_t>(product.zero - kDotBias));
-      factor_[at] = product.factor[from];
-      shift_[at] = product.shift[from];
-      const int8_t* weights = product.weights +
-                              from / kPanelChannels * quads_ * kPanelChannels * kQuad +
-                              from % kPanelChannels * kQuad;
-      for (int64_t q = 0; q < quads_; ++q)
-        memcpy(weights_ + (q * kVectors * kLanes + at) * kQuad,
-               weights + q * kPanelChannels * kQuad, kQuad);
-    }
-  }
+  struct Codes {
+    DotCodes<Sums> v0, v1, v2, v3;
 
-  // The results of one row, whose codes are at taps[t] + channel.
-  template <typename T>
-  HWY_INLINE void Run(const int8_t* const* taps, int64_t channel, T* results) const {
-    const Sums d;
-    auto sum0 = hn::Load(d, start_), sum1 = hn::Load(d, start_ + kLanes),
-         sum2 = hn::Load(d, start_ + 2 * kLanes), sum3 = hn::Load(d, start_ + 3 * kLanes);
-    for (int64_t q = 0; q < quads_; ++q) {
-      // Weights that are missing are 0, so any codes do.
-      const auto codes = [&](int64_t t) HWY_ATTR {
-        return hn::LoadU(Bytes(), taps[HWY_MIN(kQuad * q + t, taps_ - 1)] + channel);
+    // Taps 4 * quad to 4 * quad + 3 of a column; weights of those that are missing are 0.
+    HWY_INLINE Codes(const int8_t* const* column, int64_t height, int64_t quad, int64_t channel) {
+      const auto load = [&](int64_t t) HWY_ATTR {
+        const int64_t tap = kQuad * quad + t;
+        return tap < height ? hn::LoadU(Bytes(), column[tap] + channel) : hn::Zero(Bytes());
       };
-      const auto a = codes(0), b = codes(1), c = codes(2), e = codes(3);
+      const auto a = load(0), b = load(1), c = load(2), e = load(3);
       const auto ab = hn::BitCast(Words(), hn::InterleaveLower(Bytes(), a, b)),
                  ce = hn::BitCast(Words(), hn::InterleaveLower(Bytes(), c, e)),
                  ab_upper = hn::BitCast(Words(), hn::InterleaveUpper(Bytes(), a, b)),
                  ce_upper = hn::BitCast(Words(), hn::InterleaveUpper(Bytes(), c, e));
-      const int8_t* weights = weights_ + q * kVectors * kWidth;
-      sum0 = Add(sum0, hn::InterleaveLower(Words(), ab, ce), weights);
-      sum1 = Add(sum1, hn::InterleaveUpper(Words(), ab, ce), weights + kWidth);
-      sum2 = Add(sum2, hn::InterleaveLower(Words(), ab_upper, ce_upper), weights + 2 * kWidth);
-      sum3 = Add(sum3, hn::InterleaveUpper(Words(), ab_upper, ce_upper), weights + 3 * kWidth);
+      const Sums d;
+      v0 = PrepareCodes(d, hn::BitCast(d, hn::InterleaveLower(Words(), ab, ce)));
+      v1 = PrepareCodes(d, hn::BitCast(d, hn::InterleaveUpper(Words(), ab, ce)));
+      v2 = PrepareCodes(d, hn::BitCast(d, hn::InterleaveLower(Words(), ab_upper, ce_upper)));
+      v3 = PrepareCodes(d, hn::BitCast(d, hn::InterleaveUpper(Words(), ab_upper, ce_upper)));
     }
-    Store(Value(sum0, 0), Value(sum1, 1), Value(sum2, 2), Value(sum3, 3), results);
+  };
+
+  // The sums of one window.
+  struct Window {
+    hn::Vec<Sums> v0, v1, v2, v3;
+
+    HWY_INLINE void Begin(const int32_t* start) {
+      const Sums d;
+      v0 = hn::Load(d, start);
+      v1 = hn::Load(d, start + kLanes);
+      v2 = hn::Load(d, start + 2 * kLanes);
+      v3 = hn::Load(d, start + 3 * kLanes);
+    }
+    HWY_INLINE void Add(const Codes& codes, const int8_t* weights) {
+      v0 = Added(v0, codes.v0, weights);
+      v1 = Added(v1, codes.v1, weights + kWidth);
+      v2 = Added(v2, codes.v2, weights + 2 * kWidth);
+      v3 = Added(v3, codes.v3, weights + 3 * kWidth);
+    }
+    HWY_INLINE void Keep() {
+      KeepInRegister(v0);
+      KeepInRegister(v1);
+      KeepInRegister(v2);
+      KeepInRegister(v3);
+    }
+
+   private:
+    static HWY_INLINE hn::Vec<Sums> Added(hn::Vec<Sums> sums, const DotCodes<Sums>& codes,
+                                          const int8_t* weights) {
+      const Sums d;
+      return Dot(d, sums, codes, PrepareWeights(d, hn::BitCast(d, hn::Load(Bytes(), weights))));
+    }
+  };
+
+  // kWindows windows side by side, kStride columns apart, of kColumns columns each: as fields, one
+  // in the next, since GCC keeps the elements of an array in memory.
+  template <int kWindows, int kColumns, int kStride>
+  struct Windows {
+    Window first;
+    Windows<kWindows - 1, kColumns, kStride> rest;
+
+    HWY_INLINE void Begin(const int32_t* start) {
+      first.Begin(start);
+      rest.Begin(start);
+    }
+    // Column kColumn, counted from that where the first window begins. `weights`: those of its quad
+    // in the first column; `step`: bytes to the next column.
+    template <int kColumn>
+    HWY_INLINE void Add(const Codes& codes, const int8_t* weights, int64_t step) {
+      if constexpr (kColumn >= 0 && kColumn < kColumns)
+        first.Add(codes, weights + kColumn * step);
+      rest.template Add<kColumn - kStride>(codes, weights, step);
+    }
+    HWY_INLINE void Keep() {
+      first.Keep();
+      rest.Keep();
+    }
+  };
+  template <int kColumns, int kStride>
+  struct Windows<0, kColumns, kStride> {
+    HWY_INLINE void Begin(const int32_t*) {}
+    template <int kColumn>
+    HWY_INLINE void Add(const Codes&, const int8_t*, int64_t) {}
+    HWY_INLINE void Keep() {}
+  };
+};
+
+// Windows that are computed together: neighbours share columns, which are interleaved once. As many
+// as registers hold.
+#if HWY_TARGET == HWY_AVX3_DL
+constexpr int kWindowsAtOnce = 4;
+#elif HWY_TARGET == HWY_AVX3
+constexpr int kWindowsAtOnce = 2;
+#else
+constexpr int kWindowsAtOnce = 1;
+#endif
+
+// What kWidth channels need, arranged.
+template <int kWidth>
+class DepthwiseChunk {
+  using Arranged = Depthwise<kWidth>;
+  using Bytes = typename Arranged::Bytes;
+  using Sums = typename Arranged::Sums;
+  using Floats = typename Arranged::Floats;
+  static constexpr int kVectors = Arranged::kVectors;
+  static constexpr int kLanes = Arranged::kLanes;
+  static constexpr int kBlock = 16;
+  // Of the taps of a window four make a quad, or fewer at the end of each column.
+  static constexpr int64_t kQuads = kDepthwiseTaps;
+
+ public:
+  // `present` channels from `channel` on; the others are computed and not stored.
+  HWY_INLINE DepthwiseChunk(const Lines& lines, const Product& product, int64_t channel,
+                            int64_t present)
+      : height_(lines.height),
+        width_(lines.width),
+        quads_((lines.height + kQuad - 1) / kQuad),
+        present_(present),
+        channels_(product.channels),
+        low_(product.low),
+        high_(product.high) {
+    const int64_t all = width_ * quads_;
+    if (present == kWidth && channel % kPanelChannels == 0)
+      ArrangeBlocks(product, all, channel);
+    else
+      ArrangeChannels(product, all, channel);
+    const Sums d;
+    const auto bias = hn::Set(d, product.zero - kDotBias);
+    for (int i = 0; i < kWidth; i += kLanes)
+      hn::Store(hn::Mul(hn::Load(d, start_ + i), bias), d, start_ + i);
+  }
+
+  // One line of windows of kHeight x kColumns taps, kStride apart. `next`: the columns of the line
+  // below, whose codes of all channels are fetched on the way, or null.
+  template <int kHeight, int kColumns, int kStride, typename T>
+  HWY_INLINE void Line(const int8_t* const* columns, const int8_t* const* next, int64_t windows,
+                       int64_t channel, T* results, int64_t stride) const {
+    int64_t x = 0;
+    for (; x + kWindowsAtOnce <= windows; x += kWindowsAtOnce) {
+      if (next != nullptr)
+        Fetch<kHeight, kStride>(next + x * kStride * kHeight);
+      Tile<kWindowsAtOnce, kHeight, kColumns, kStride>(columns + x * kStride * kHeight, channel,
+                                                       results + x * stride, stride);
+    }
+    for (; x < windows; ++x)
+      Tile<1, kHeight, kColumns, kStride>(columns + x * kStride * kHeight, channel,
+                                          results + x * stride, stride);
+  }
+
+  // One window of any shape.
+  template <typename T>
+  HWY_INLINE void One(const int8_t* const* columns, int64_t dilation, int64_t channel,
+                      T* results) const {
+    typename Arranged::Window window;
+    window.Begin(start_);
+    const int8_t* weights = weights_;
+    for (int64_t x = 0; x < width_; ++x, columns += dilation * height_) {
+      for (int64_t q = 0; q < quads_; ++q, weights += kVectors * kWidth)
+        window.Add(typename Arranged::Codes(columns, height_, q, channel), weights);
+    }
+    window.Keep();
+    Finish(window, results);
   }
 
  private:
   using SumVec = hn::Vec<Sums>;
   using FloatVec = hn::Vec<Floats>;
 
-  static HWY_INLINE SumVec Add(SumVec sums, hn::Vec<Words> codes, const int8_t* weights) {
-    const Sums d;
-    return Dot(d, sums, PrepareCodes(d, hn::BitCast(d, codes)),
-               PrepareWeights(d, hn::BitCast(d, hn::Load(Bytes(), weights))));
+  // What the line below has and this one has not. Other chunks follow and find it in the cache:
+  // reading ahead, as processors do it, fails where only a part of each pixel is read.
+  template <int kHeight, int kStride>
+  HWY_INLINE void Fetch(const int8_t* const* columns) const {
+    constexpr int64_t kLine = 64;
+    for (int x = 0; x < kWindowsAtOnce * kStride; ++x, columns += kHeight) {
+      for (int y = kHeight - kStride; y < kHeight; ++y) {
+        for (int64_t i = 0; i < channels_; i += kLine)
+          hwy::Prefetch(columns[y] + i);
+      }
+    }
   }
+  template <int kWindows, int kHeight, int kColumns, int kStride, typename T>
+  HWY_INLINE void Tile(const int8_t* const* columns, int64_t channel, T* results,
+                       int64_t stride) const {
+    typename Arranged::template Windows<kWindows, kColumns, kStride> windows;
+    windows.Begin(start_);
+    AddColumns<0, (kWindows - 1) * kStride + kColumns, kHeight>(windows, columns, channel);
+    windows.Keep();
+    FinishAll(windows, results, stride);
+  }
+  template <int kColumn, int kEnd, int kHeight, class Windows>
+  HWY_INLINE void AddColumns(Windows& windows, const int8_t* const* columns,
+                             int64_t channel) const {
+    constexpr int64_t kQuadsOfColumn = (kHeight + kQuad - 1) / kQuad;
+    constexpr int64_t kQuadBytes = kVectors * kWidth;
+    if constexpr (kColumn < kEnd) {
+      for (int64_t q = 0; q < kQuadsOfColumn; ++q)
+        windows.template Add<kColumn>(
+            typename Arranged::Codes(columns + kColumn * kHeight, kHeight, q, channel),
+            weights_ + q * kQuadBytes, kQuadsOfColumn * kQuadBytes);
+      AddColumns<kColumn + 1, kEnd, kHeight>(windows, columns, channel);
+    }
+  }
+  template <int kWindows, int kColumns, int kStride, typename T>
+  HWY_INLINE void FinishAll(
+      const typename Arranged::template Windows<kWindows, kColumns, kStride>& windows, T* results,
+      int64_t stride) const {
+    if constexpr (kWindows > 0) {
+      Finish(windows.first, results);
+      FinishAll(windows.rest, results + stride, stride);
+    }
+  }
+  template <typename T>
+  HWY_INLINE void Finish(const typename Arranged::Window& window, T* results) const {
+    Store(Value(window.v0, 0), Value(window.v1, 1), Value(window.v2, 2), Value(window.v3, 3),
+          results);
+  }
+
+  // Whole blocks of channels: four of a block lie together here and there.
+  HWY_INLINE void ArrangeBlocks(const Product& product, int64_t all, int64_t channel) {
+    constexpr int kTogether = kBlock / kVectors;
+    constexpr size_t kBytes = kTogether * sizeof(int32_t);
+    for (int block = 0; block < kWidth / kBlock; ++block) {
+      for (int v = 0; v < kVectors; ++v) {
+        const int at = v * kLanes + block * kTogether;
+        const int64_t from = channel + block * kBlock + v * kTogether;
+        memcpy(start_ + at, product.sums + from, kBytes);
+        memcpy(factor_ + at, product.factor + from, kBytes);
+        memcpy(shift_ + at, product.shift + from, kBytes);
+        const int8_t* weights = product.weights +
+                                from / kPanelChannels * all * kPanelChannels * kQuad +
+                                from % kPanelChannels * kQuad;
+        for (int64_t q = 0; q < all; ++q)
+          memcpy(weights_ + q * kVectors * kWidth + at * kQuad,
+                 weights + q * kPanelChannels * kQuad, kBytes);
+      }
+    }
+  }
+  HWY_INLINE void ArrangeChannels(const Product& product, int64_t all, int64_t channel) {
+    for (int c = 0; c < kWidth; ++c) {
+      const int64_t from = channel + HWY_MIN(c, present_ - 1);
+      const int at = c % kBlock / kVectors * kLanes + c / kBlock * kVectors + c % kVectors;
+      start_[at] = product.sums[from];
+      factor_[at] = product.factor[from];
+      shift_[at] = product.shift[from];
+      const int8_t* weights = product.weights +
+                              from / kPanelChannels * all * kPanelChannels * kQuad +
+                              from % kPanelChannels * kQuad;
+      for (int64_t q = 0; q < all; ++q)
+        memcpy(weights_ + q * kVectors * kWidth + at * kQuad, weights + q * kPanelChannels * kQuad,
+               kQuad);
+    }
+  }
+
   HWY_INLINE FloatVec Value(SumVec sums, int vector) const {
     const Floats d;
     return hn::MulAdd(hn::ConvertTo(d, sums), hn::Load(d, factor_ + vector * kLanes),
@@ -132,7 +327,7 @@ class DepthwiseChunk {
     memcpy(results, all, static_cast<size_t>(present_) * sizeof(float));
   }
 
-  int64_t taps_, quads_, present_;
+  int64_t height_, width_, quads_, present_, channels_;
   float low_, high_;
   HWY_ALIGN int8_t weights_[kQuads * kVectors * kWidth];
   HWY_ALIGN int32_t start_[kWidth];
@@ -140,62 +335,92 @@ class DepthwiseChunk {
   HWY_ALIGN float shift_[kWidth];
 };
 
-// All rows, for kWidth channels from `channel` on.
+// All lines, for kWidth channels from `channel` on.
 template <int kWidth, typename T>
-HWY_NOINLINE void DepthwiseRows(const int8_t* const* rows, int64_t count, const Product& product,
-                                int64_t channel, T* results, int64_t stride) noexcept {
-  const DepthwiseChunk<kWidth> chunk(product, channel, kWidth);
-  for (int64_t r = 0; r < count; ++r)
-    chunk.Run(rows + r * product.taps, channel, results + r * stride + channel);
+HWY_NOINLINE void DepthwiseLines(const int8_t* const* columns, const Lines& lines,
+                                 const Product& product, int64_t channel, T* results,
+                                 int64_t stride) noexcept {
+  const DepthwiseChunk<kWidth> chunk(lines, product, channel, kWidth);
+  const int64_t step = lines.columns() * lines.height, windows = lines.results;
+  const auto is = [&](int64_t size, int64_t distance) {
+    return lines.height == size && lines.width == size && lines.stride == distance &&
+           lines.dilation == 1;
+  };
+  const bool is_3 = is(3, 1), is_3_half = is(3, 2), is_5 = is(5, 1), is_5_half = is(5, 2);
+  results += channel;
+  for (int64_t line = 0; line < lines.count; ++line) {
+    const int8_t* const* next =
+        channel == 0 && line + 1 < lines.count ? columns + step : nullptr;
+    if (is_3)
+      chunk.template Line<3, 3, 1>(columns, next, windows, channel, results, stride);
+    else if (is_3_half)
+      chunk.template Line<3, 3, 2>(columns, next, windows, channel, results, stride);
+    else if (is_5)
+      chunk.template Line<5, 5, 1>(columns, next, windows, channel, results, stride);
+    else if (is_5_half)
+      chunk.template Line<5, 5, 2>(columns, next, windows, channel, results, stride);
+    else
+      for (int64_t x = 0; x < windows; ++x)
+        chunk.One(columns + x * lines.stride * lines.height, lines.dilation, channel,
+                  results + x * stride);
+    columns += step;
+    results += windows * stride;
+  }
 }
 
 // Fewer channels than the shortest vector: their codes are copied first.
 template <typename T>
-HWY_NOINLINE void DepthwiseFew(const int8_t* const* rows, int64_t count, const Product& product,
-                               T* results, int64_t stride) noexcept {
+HWY_NOINLINE void DepthwiseFew(const int8_t* const* columns, const Lines& lines,
+                               const Product& product, T* results, int64_t stride) noexcept {
   constexpr int kWidth = 16;
-  const DepthwiseChunk<kWidth> chunk(product, 0, product.channels);
+  const DepthwiseChunk<kWidth> chunk(lines, product, 0, product.channels);
   HWY_ALIGN int8_t codes[kDepthwiseTaps * kWidth] = {};
   const int8_t* taps[kDepthwiseTaps];
-  for (int64_t t = 0; t < product.taps; ++t)
+  for (int64_t t = 0; t < kDepthwiseTaps; ++t)
     taps[t] = codes + t * kWidth;
-  for (int64_t r = 0; r < count; ++r) {
-    for (int64_t t = 0; t < product.taps; ++t)
-      memcpy(codes + t * kWidth, rows[r * product.taps + t], static_cast<size_t>(product.channels));
-    chunk.Run(taps, 0, results + r * stride);
+  for (int64_t row = 0; row < lines.count * lines.results; ++row) {
+    const int64_t line = row / lines.results, first = row % lines.results * lines.stride;
+    for (int64_t x = 0; x < lines.width; ++x) {
+      const int8_t* const* column =
+          columns + (line * lines.columns() + first + x * lines.dilation) * lines.height;
+      for (int64_t y = 0; y < lines.height; ++y)
+        memcpy(codes + (x * lines.height + y) * kWidth, column[y],
+               static_cast<size_t>(product.channels));
+    }
+    chunk.One(taps, 1, 0, results + row * stride);
   }
 }
 
 template <typename T>
-void DepthwiseOf(const int8_t* const* rows, int64_t count, const Product& product, T* results,
-                 int64_t stride) noexcept {
+void DepthwiseOf(const int8_t* const* columns, const Lines& lines, const Product& product,
+                 T* results, int64_t stride) noexcept {
   constexpr int kMost = HWY_MIN(64, static_cast<int>(hn::MaxLanes(hn::ScalableTag<int8_t>())));
   constexpr int kLeast = 16;
   const int64_t channels = product.channels;
   if (channels < kLeast)
-    return DepthwiseFew(rows, count, product, results, stride);
+    return DepthwiseFew(columns, lines, product, results, stride);
   int64_t channel = 0;
   for (; channel + kMost <= channels; channel += kMost)
-    DepthwiseRows<kMost>(rows, count, product, channel, results, stride);
+    DepthwiseLines<kMost>(columns, lines, product, channel, results, stride);
   if constexpr (kMost == 64) {
     if (channel + 32 <= channels) {
-      DepthwiseRows<32>(rows, count, product, channel, results, stride);
+      DepthwiseLines<32>(columns, lines, product, channel, results, stride);
       channel += 32;
     }
   }
   for (; channel + kLeast <= channels; channel += kLeast)
-    DepthwiseRows<kLeast>(rows, count, product, channel, results, stride);
+    DepthwiseLines<kLeast>(columns, lines, product, channel, results, stride);
   if (channel < channels)  // some are computed again
-    DepthwiseRows<kLeast>(rows, count, product, channels - kLeast, results, stride);
+    DepthwiseLines<kLeast>(columns, lines, product, channels - kLeast, results, stride);
 }
 
-inline void DepthwiseCodes(const int8_t* const* rows, int64_t count, const Product& product,
+inline void DepthwiseCodes(const int8_t* const* columns, const Lines& lines, const Product& product,
                            int8_t* codes, int64_t stride) noexcept {
-  DepthwiseOf(rows, count, product, codes, stride);
+  DepthwiseOf(columns, lines, product, codes, stride);
 }
-inline void DepthwiseValues(const int8_t* const* rows, int64_t count, const Product& product,
-                            float* values, int64_t stride) noexcept {
-  DepthwiseOf(rows, count, product, values, stride);
+inline void DepthwiseValues(const int8_t* const* columns, const Lines& lines,
+                            const Product& product, float* values, int64_t stride) noexcept {
+  DepthwiseOf(columns, lines, product, values, stride);
 }
 
 }  // namespace ff::kernels::HWY_NAMESPACE

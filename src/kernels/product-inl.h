@@ -55,11 +55,12 @@ struct Finish {
                reinterpret_cast<uint8_t*>(results + channel));
 #else
     const int64_t left = product.channels - channel;
-    if (left <= 0)
-      return;
     // One instruction; Highway 1.0 takes five, and makes mistakes where there is VNNI.
-    const __mmask16 present = left >= kDotLanes ? 0xffff : static_cast<__mmask16>((1 << left) - 1);
-    _mm_mask_storeu_epi8(results + channel, present, _mm512_cvtepi32_epi8(biased.raw));
+    const __m128i codes = _mm512_cvtepi32_epi8(biased.raw);
+    if (left >= kDotLanes)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(results + channel), codes);
+    else if (left > 0)  // slow
+      _mm_mask_storeu_epi8(results + channel, static_cast<__mmask16>((1 << left) - 1), codes);
 #endif
   }
 

@@ -58,4 +58,26 @@ struct Product {
   float high;
 };
 
+/// Lines of windows over images, for products of each channel by itself. A line has columns of
+/// `height` taps; window x of it has the `width` columns x * stride + i * dilation.
+struct Lines {
+  /// Lines.
+  int64_t count;
+  /// Windows of a line: its results.
+  int64_t results;
+  /// Taps of a column.
+  int64_t height;
+  /// Columns of a window; height * width taps, at most kDepthwiseTaps.
+  int64_t width;
+  /// Columns from a window to the next.
+  int64_t stride;
+  /// Columns from one column of a window to the next.
+  int64_t dilation;
+
+  /// Columns of a line.
+  constexpr int64_t columns() const {
+    return results == 0 ? 0 : (results - 1) * stride + (width - 1) * dilation + 1;
+  }
+};
+
 }  // namespace ff::kernels

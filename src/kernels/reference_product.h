@@ -79,34 +79,50 @@ inline void product_values(const int8_t* const* rows, int64_t count, const Produ
                  [&](int64_t i, float value) { values[i] = value; });
 }
 
-/// A row and a channel that has only itself as input. Weights are packed as pack_weights does it
-/// with one tap and the taps as depth; rows[r * taps + t] are the codes of all channels.
-inline float depthwise_value(const int8_t* const* row, const Product& product,
-                             int64_t channel) noexcept {
-  const int64_t quads = round_up(product.taps, kQuad) / kQuad;
+/// A window and a channel that has only itself as input. Weights are packed as pack_weights does it
+/// with the columns of the window as taps, and the taps of a column as depth.
+inline float depthwise_value(const int8_t* const* columns, const Lines& lines,
+                             const Product& product, int64_t channel) noexcept {
+  const int64_t quads = round_up(lines.height, kQuad) / kQuad;
   auto sum = static_cast<uint32_t>(product.zero) * static_cast<uint32_t>(product.sums[channel]);
-  for (int64_t t = 0; t < product.taps; ++t) {
-    const int64_t quad = channel / kPanelChannels * quads + t / kQuad;
-    const int8_t w =
-        product.weights[(quad * kPanelChannels + channel % kPanelChannels) * kQuad + t % kQuad];
-    sum += static_cast<uint32_t>(row[t][channel] * w);
+  for (int64_t x = 0; x < lines.width; ++x) {
+    for (int64_t y = 0; y < lines.height; ++y) {
+      const int64_t quad = (channel / kPanelChannels * lines.width + x) * quads + y / kQuad;
+      const int8_t w =
+          product.weights[(quad * kPanelChannels + channel % kPanelChannels) * kQuad + y % kQuad];
+      sum += static_cast<uint32_t>(columns[x * lines.dilation * lines.height + y][channel] * w);
+    }
   }
   return fmaf(static_cast<float>(static_cast<int32_t>(sum)), product.factor[channel],
               product.shift[channel]);
 }
 
-/// As product_codes, each channel by itself. At most kDepthwiseTaps taps.
-inline void depthwise_codes(const int8_t* const* rows, int64_t count, const Product& product,
-                            int8_t* codes, int64_t stride) noexcept {
-  for_each_value(rows, count, product, stride, depthwise_value,
-                 [&](int64_t i, float value) { codes[i] = product_code(value, product); });
+/// Calls body(i, value) for each result of lines.
+template <typename Body>
+void for_each_window(const int8_t* const* columns, const Lines& lines, const Product& product,
+                     int64_t stride, const Body& body) {
+  for (int64_t row = 0; row < lines.count * lines.results; ++row) {
+    const int64_t line = row / lines.results, x = row % lines.results;
+    const int8_t* const* window =
+        columns + (line * lines.columns() + x * lines.stride) * lines.height;
+    for (int64_t c = 0; c < product.channels; ++c)
+      body(row * stride + c, depthwise_value(window, lines, product, c));
+  }
 }
 
-/// Values of such rows.
-inline void depthwise_values(const int8_t* const* rows, int64_t count, const Product& product,
-                             float* values, int64_t stride) noexcept {
-  for_each_value(rows, count, product, stride, depthwise_value,
-                 [&](int64_t i, float value) { values[i] = value; });
+/// Codes of all windows, line after line; columns[(line * lines.columns() + x) * height + y] are
+/// the codes of all channels at one tap.
+inline void depthwise_codes(const int8_t* const* columns, const Lines& lines,
+                            const Product& product, int8_t* codes, int64_t stride) noexcept {
+  for_each_window(columns, lines, product, stride,
+                  [&](int64_t i, float value) { codes[i] = product_code(value, product); });
+}
+
+/// Values of all windows.
+inline void depthwise_values(const int8_t* const* columns, const Lines& lines,
+                             const Product& product, float* values, int64_t stride) noexcept {
+  for_each_window(columns, lines, product, stride,
+                  [&](int64_t i, float value) { values[i] = value; });
 }
 
 }  // namespace ff::kernels::reference

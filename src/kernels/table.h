@@ -64,9 +64,9 @@ struct ProductEntries {
                         int8_t* codes, int64_t stride) noexcept;
   void (*product_values)(const int8_t* const* rows, int64_t count, const Product& product,
                          float* values, int64_t stride) noexcept;
-  void (*depthwise_codes)(const int8_t* const* rows, int64_t count, const Product& product,
+  void (*depthwise_codes)(const int8_t* const* columns, const Lines& lines, const Product& product,
                           int8_t* codes, int64_t stride) noexcept;
-  void (*depthwise_values)(const int8_t* const* rows, int64_t count, const Product& product,
+  void (*depthwise_values)(const int8_t* const* columns, const Lines& lines, const Product& product,
                            float* values, int64_t stride) noexcept;
 };
 

@@ -106,16 +106,37 @@ TEST(ProductKernels, Rounding) {
 }
 
 TEST(ProductKernels, Depthwise) {
+  struct Shape {
+    int64_t height, width, stride, dilation;
+  };
   for_each_table([](const Table& table) {
     Random random(54);
     for (int64_t channels = 1; channels <= 150; ++channels) {
-      for (const int64_t taps : {1, 3, 4, 9, 25, 64}) {
-        const ProductSizes sizes{1 + static_cast<int64_t>(random() % 3), channels, taps, 1};
-        RandomProduct product(sizes, random, /*is_depthwise=*/true);
+      for (const Shape& shape : std::vector<Shape>{{1, 1, 1, 1},
+                                                   {3, 1, 1, 1},
+                                                   {64, 1, 1, 1},
+                                                   {1, 64, 2, 1},
+                                                   {3, 3, 1, 1},
+                                                   {3, 3, 2, 1},
+                                                   {5, 5, 1, 1},
+                                                   {5, 5, 2, 1},
+                                                   {3, 3, 3, 1},
+                                                   {3, 3, 1, 2},
+                                                   {9, 5, 1, 1},
+                                                   {2, 2, 2, 1}}) {
+        const Lines lines{1 + static_cast<int64_t>(random() % 3),
+                          static_cast<int64_t>(random() % 12),
+                          shape.height,
+                          shape.width,
+                          shape.stride,
+                          shape.dilation};
+        RandomDepthwise product(lines, channels, random);
         product.product().zero = static_cast<int32_t>(random() % 257) - 128;
         product.product().low = -100;
         ASSERT_TRUE(depthwise_products_are_equal(table, product, channels % 3, kAtEnd))
-            << channels << " channels, " << taps << " taps";
+            << channels << " channels, " << shape.height << " x " << shape.width << " taps, stride "
+            << shape.stride << ", dilation " << shape.dilation << ", " << lines.results
+            << " windows";
       }
     }
   });
