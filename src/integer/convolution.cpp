@@ -70,19 +70,44 @@ at::Tensor finish(const Product& product, const at::Tensor& results,
   return product.output.has_value() ? output.function->attach(results, at::kFloat) : results;
 }
 
+// The same codes [batch, channels, axes...], pixel after pixel.
+at::Tensor channels_together(const at::Tensor& codes) {
+  int64_t stride = codes.size(1);
+  bool is_so = codes.stride(1) == 1 || codes.size(1) == 1;
+  for (int64_t axis = codes.dim() - 1; axis >= 0; --axis) {
+    if (axis == 1)
+      continue;
+    is_so = is_so && (codes.stride(axis) == stride || codes.size(axis) == 1);
+    stride *= codes.size(axis);
+  }
+  return is_so ? codes : codes.movedim(1, -1).contiguous().movedim(-1, 1);
+}
+
+// Makes [batch, axes..., channels] the view [batch, channels, axes...], as movedim() would at ten
+// times the cost.
+void move_channels(const at::Tensor& results) {
+  const auto moved = [](c10::IntArrayRef last) {
+    std::vector<int64_t> second = last.vec();
+    std::rotate(second.begin() + 1, second.end() - 1, second.end());
+    return second;
+  };
+  results.unsafeGetTensorImpl()->set_sizes_and_strides(moved(results.sizes()),
+                                                       moved(results.strides()));
+}
+
 // The codes under a window, for each place of it. Axes that are missing have one element.
 class Rows {
  public:
-  // `codes`: [batch, axes..., channels], contiguous. `before` and `after`: more padding at the ends
-  // of the axes, empty if there is none.
+  // `codes`: [batch, channels, axes...], channels together. `before` and `after`: more padding at
+  // the ends of the axes, empty if there is none.
   Rows(const at::Tensor& codes, c10::IntArrayRef window, const Window& geometry,
        const std::vector<int64_t>& before, const std::vector<int64_t>& after, const int8_t* padding)
-      : codes_(codes.const_data_ptr<int8_t>()), channels_(codes.size(-1)), padding_(padding) {
+      : codes_(codes.const_data_ptr<int8_t>()), channels_(codes.size(1)), padding_(padding) {
     const size_t missing = kAxes - window.size();
     for (size_t i = 0; i < window.size(); ++i) {
       Axis& axis = axes_[missing + i];
       axis = {window[i],
-              codes.size(static_cast<int64_t>(i) + 1),
+              codes.size(static_cast<int64_t>(i) + 2),
               0,
               geometry.stride[i],
               geometry.padding[i],
@@ -101,6 +126,17 @@ class Rows {
   const std::vector<int64_t>& out_sizes() const {
     return out_;
   }
+  // The lines of windows. Windows share `columns` columns each, or with 1 have one of their own.
+  kernels::Lines lines(int64_t batch, int64_t columns) const {
+    const auto& [planes, lines, line] = axes_;
+    const int64_t taps = planes.window * lines.window * line.window;
+    return {batch * planes.out * lines.out,
+            line.out,
+            taps / columns,
+            columns,
+            columns > 1 ? line.stride : 1,
+            columns > 1 ? line.dilation : 1};
+  }
 
   void find(int64_t begin, int64_t count, const int8_t** rows) const {
     if (is_pointwise_) {
@@ -111,14 +147,30 @@ class Rows {
     const auto& [planes, lines, columns] = axes_;
     std::vector<const int8_t*> starts(static_cast<size_t>(planes.window * lines.window));
     while (count > 0) {
-      const int64_t x = begin % columns.out, y = begin / columns.out % lines.out;
-      const int64_t z = begin / (columns.out * lines.out) % planes.out;
-      const int64_t image = begin / (columns.out * lines.out * planes.out);
+      const int64_t x = begin % columns.out;
       const int64_t end = std::min(x + count, columns.out);
-      find_lines(image, z, y, starts.data());
+      find_lines(begin / columns.out, starts.data());
       rows = find_windows(starts, x, end, rows);
       begin += end - x;
       count -= end - x;
+    }
+  }
+
+  // The columns of `count` lines that lines() describes.
+  void find_columns(int64_t begin, int64_t count, const kernels::Lines& all,
+                    const int8_t** columns) const {
+    std::vector<const int8_t*> starts(axes_[0].window * axes_[1].window);
+    const Axis& line = axes_[kAxes - 1];
+    for (int64_t i = begin; i < begin + count; ++i) {
+      find_lines(i, starts.data());
+      if (all.width == 1) {
+        columns = find_windows(starts, 0, line.out, columns);
+        continue;
+      }
+      for (int64_t x = -line.padding; x < all.columns() - line.padding; ++x) {
+        for (const int8_t* start : starts)
+          *columns++ = start != nullptr && line.has(x) ? start + x * channels_ : padding_;
+      }
     }
   }
 
@@ -136,9 +188,11 @@ class Rows {
     }
   };
 
-  // Where the lines under the windows of one line of results begin; null for those outside.
-  void find_lines(int64_t image, int64_t z, int64_t y, const int8_t** starts) const {
+  // Where the lines under the windows of a line of results begin; null for those outside.
+  void find_lines(int64_t line_of_results, const int8_t** starts) const {
     const auto& [planes, lines, columns] = axes_;
+    const int64_t y = line_of_results % lines.out, z = line_of_results / lines.out % planes.out;
+    const int64_t image = line_of_results / (lines.out * planes.out);
     for (int64_t k = 0; k < planes.window; ++k) {
       const int64_t plane = planes.at(z, k);
       for (int64_t j = 0; j < lines.window; ++j) {
@@ -234,26 +288,35 @@ at::Tensor windows(const Product& product, const at::Tensor& input,
   const PaddedCodes* padded = padded_codes(input);
   if (padded != nullptr && padded->fill != product.input.code_of_zero())
     padded = nullptr;
-  const at::Tensor given = padded != nullptr ? padded->inner : codes(input);
-  const at::Tensor together = given.movedim(1, -1).contiguous();
+  const at::Tensor codes = channels_together(padded != nullptr ? padded->inner : ff::codes(input));
   const PackedWeight& packed = *product.weight;
   const std::vector<int8_t> padding(
       static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth),
       product.input.code_of_zero().value_or(0));
-  const Rows rows =
-      padded == nullptr
-          ? Rows(together, sizes_of_window, window, {}, {}, padding.data())
-          : Rows(together, sizes_of_window, window, padded->before, padded->after, padding.data());
+  const std::vector<int64_t> none;
+  const Rows rows(codes, sizes_of_window, window, padded == nullptr ? none : padded->before,
+                  padded == nullptr ? none : padded->after, padding.data());
   std::vector<int64_t> sizes = {input.size(0)};
   sizes.insert(sizes.end(), rows.out_sizes().begin(), rows.out_sizes().end());
   const int64_t count = c10::multiply_integers(sizes);
   sizes.push_back(packed.groups * packed.channels);
   const at::Tensor results = empty_results(product, sizes);
-  run_product(
-      product, count,
-      [&](int64_t begin, int64_t n, const int8_t** found) { rows.find(begin, n, found); },
-      padding.data(), results);
-  return finish(product, results.movedim(-1, 1), output);
+  if (packed.is_depthwise) {
+    const kernels::Lines lines = rows.lines(input.size(0), packed.columns);
+    run_depthwise(
+        product, lines,
+        [&](int64_t begin, int64_t n, const int8_t** found) {
+          rows.find_columns(begin, n, lines, found);
+        },
+        results);
+  } else {
+    run_product(
+        product, count,
+        [&](int64_t begin, int64_t n, const int8_t** found) { rows.find(begin, n, found); },
+        padding.data(), results);
+  }
+  move_channels(results);
+  return finish(product, results, output);
 }
 
 dispatch::RunOrReason prepare_linear(const at::Tensor& input, const at::Tensor& weight,
