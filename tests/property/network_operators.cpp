@@ -38,6 +38,12 @@ const std::map<std::string, Operator>& operators() {
           return Tensors{torch::conv2d(t[0], t[1], optional(t[2]), {i.ints[0], i.ints[0]},
                                        {i.ints[1], i.ints[1]}, {1, 1}, i.ints[2])};
         }}},
+      {"conv2d_same",
+       {"torch.conv2d(%0, %1, %2, [1, 1], 'same', [#0, #0], #1)",
+        [](I i, T t) {
+          return Tensors{torch::conv2d(t[0], t[1], optional(t[2]), {1, 1}, "same",
+                                       {i.ints[0], i.ints[0]}, i.ints[1])};
+        }}},
       {"linear",
        {"torch.linear(%0, %1, %2)",
         [](I, T t) { return Tensors{torch::linear(t[0], t[1], optional(t[2]))}; }}},
@@ -89,9 +95,15 @@ const std::map<std::string, Operator>& operators() {
           return Tensors{torch::cat({t[0], t[1]}, i.ints[0])};
         }}},
       {"max_pool2d",
-       {"torch.max_pool2d(%0, [2, 2], [2, 2], [0, 0], [1, 1], False)",
-        [](I, T t) {
-          return Tensors{torch::max_pool2d(t[0], {2, 2}, {2, 2}, {0, 0}, {1, 1}, false)};
+       {"torch.max_pool2d(%0, [#0, #0], [#1, #1], [#2, #2], [1, 1], False)",
+        [](I i, T t) {
+          return Tensors{torch::max_pool2d(t[0], {i.ints[0], i.ints[0]}, {i.ints[1], i.ints[1]},
+                                           {i.ints[2], i.ints[2]}, {1, 1}, false)};
+        }}},
+      {"upsample_nearest2d",
+       {"torch.upsample_nearest2d(%0, None, [@0, @1])",
+        [](I i, T t) {
+          return Tensors{at::upsample_nearest2d(t[0], std::nullopt, at::ArrayRef<double>(i.reals))};
         }}},
       {"avg_pool2d",
        {"torch.avg_pool2d(%0, [2, 2], [2, 2], [0, 0], False, True, None)",

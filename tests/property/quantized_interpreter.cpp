@@ -85,15 +85,15 @@ std::optional<size_t> QuantizedInterpreter::read(size_t variable, size_t step, s
 
 void QuantizedInterpreter::trace() {
   static const std::map<Kind, std::set<std::string>> kKinds = {
-      {Kind::kProduct, {"conv2d", "linear", "matmul"}},
+      {Kind::kProduct, {"conv2d", "conv2d_same", "linear", "matmul"}},
       {Kind::kFunction,
        {"relu", "relu6", "gelu", "silu", "sigmoid", "tanh", "hardswish", "leaky_relu", "clamp",
         "add_scalar", "mul_scalar", "relu_", "clamp_", "mul_scalar_"}},
       {Kind::kPair, {"add", "sub", "mul", "add_", "mul_"}},
       {Kind::kSum, {"avg_pool2d", "adaptive_avg_pool2d", "mean"}},
       {Kind::kStructure,
-       {"max_pool2d", "pad", "view", "reshape", "flatten", "t", "transpose", "permute", "slice",
-        "chunk", "split"}},
+       {"max_pool2d", "upsample_nearest2d", "pad", "view", "reshape", "flatten", "t", "transpose",
+        "permute", "slice", "chunk", "split"}},
       {Kind::kFloat, {"batch_norm", "layer_norm", "softmax", "cat"}},
       {Kind::kHandOn, {"dropout", "contiguous"}}};
   variables_.resize(network_.variables);
@@ -189,7 +189,7 @@ void QuantizedInterpreter::fold_batch_norms() {
     if (!value.step.has_value() || value.readers.size() != 1 || value.is_returned)
       continue;
     const Instruction& product = network_.instructions[*value.step];
-    if (product.op != "conv2d" || uses(product.parameters[0]) != 1)
+    if (product.op.rfind("conv2d", 0) != 0 || uses(product.parameters[0]) != 1)
       continue;
     steps_[*value.step].norm = norm;
     steps_[norm].is_folded = true;

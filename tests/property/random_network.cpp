@@ -151,7 +151,7 @@ class Generator {
           layers_[static_cast<size_t>(pick(0, static_cast<int64_t>(layers_.size()) - 1))];
       again.in[0] = x;
       // A convolution takes a matrix too, as one picture of a batch; not any batch then.
-      if (again.op != "conv2d" || values_[x].dim() == 4)
+      if (again.op.rfind("conv2d", 0) != 0 || values_[x].dim() == 4)
         y = add(again);
     } else if (values_[x].dim() == 4) {
       y = add_convolution(x);
@@ -171,13 +171,16 @@ class Generator {
                            : channels % 2 == 0 && pick(0, 3) == 0 ? 2
                                                                   : 1;
     const int64_t out = groups * pick(1, groups == channels ? 2 : 3);
-    const int64_t kernel = flip() ? 1 : 3, stride = pick(0, 3) == 0 ? 2 : 1;
+    const bool is_same = pick(0, 3) == 0;
+    const int64_t kernel = is_same ? pick(1, 4) : flip() ? 1 : 3, stride = pick(0, 3) == 0 ? 2 : 1;
     const std::string module = new_module();
     const double scale = 1.0 / static_cast<double>(kernel * 2);
     const int weight =
         add_parameter(module, "weight", {out, channels / groups, kernel, kernel}, scale);
     const int bias = flip() ? add_parameter(module, "bias", {out}, 0.3) : -1;
-    const Instruction layer{"conv2d", {x}, {weight, bias}, {stride, kernel / 2, groups}, {}, {}};
+    const Instruction layer =
+        is_same ? Instruction{"conv2d_same", {x}, {weight, bias}, {pick(1, 2), groups}, {}, {}}
+                : Instruction{"conv2d", {x}, {weight, bias}, {stride, kernel / 2, groups}, {}, {}};
     const size_t y = add(layer);
     if (y == x)
       return x;
@@ -260,9 +263,17 @@ class Generator {
         add({"mean", {x}, {}, {flip() ? 1 : 2}, {}, {}});
       return;
     }
-    switch (pick(0, 4)) {
+    switch (pick(0, 5)) {
       case 0:
-        add({"max_pool2d", {x}, {}, {}, {}, {}});
+        add({"max_pool2d",
+             {x},
+             {},
+             flip() ? std::vector<int64_t>{2, 2, 0} : std::vector<int64_t>{3, pick(1, 2), 1},
+             {},
+             {}});
+        break;
+      case 5:
+        add({"upsample_nearest2d", {x}, {}, {}, {2, flip() ? 1.0 : 1.5}, {}});
         break;
       case 1:
         add({"avg_pool2d", {x}, {}, {}, {}, {}});
