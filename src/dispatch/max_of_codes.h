@@ -33,6 +33,9 @@ struct PoolAxis {
 /// The greatest int8 code of each window, on the CPU. `axes` are one to three, the last ones of
 /// `codes`, [channels, axes...] or [batch, channels, axes...]; each is covered. Channels that lie
 /// together do so in the result. Exact; the same for any number of threads.
+///
+/// LibTorch 2.15 takes no int8 codes in max_pool1d, and no channels-last ones of more than 127
+/// pixels in max_pool2d; it writes 8 bytes of index beside each code.
 at::Tensor max_of_codes(const at::Tensor& codes, const std::vector<PoolAxis>& axes);
 
 }  // namespace ff::dispatch

@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_strided.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -13,21 +14,33 @@
 namespace ff::dispatch {
 namespace {
 
-// A type of as many bytes that LibTorch's kernels copy: they take no integers but uint8. They
-// compute positions in float32, and for float64 in float64.
+// A type that LibTorch's kernels copy: they take no integers but uint8. They compute positions in
+// float32, and for float64 in float64.
 std::optional<at::ScalarType> copied_type(at::ScalarType codes) {
-  if (c10::isFloatingType(codes))
-    return codes;
-  switch (c10::isComplexType(codes) ? 0 : c10::elementSize(codes)) {
-    case 1:
+  switch (codes) {
+    case at::kFloat:
+    case at::kDouble:
+    case at::kHalf:
+    case at::kBFloat16:
+      return codes;
+    case at::kBool:
+    case at::kByte:
+    case at::kChar:
       return at::kByte;
-    case 2:
-      return at::kHalf;
-    case 4:
+    case at::kShort:  // float32 holds each; as bits of float16 some are NaN, which kernels change
+    case at::kInt:    // the bits, which are copied as they are
       return at::kFloat;
     default:
       return std::nullopt;
   }
+}
+
+// The same codes in another type.
+at::Tensor as_type(const at::Tensor& codes, at::ScalarType type) {
+  if (codes.scalar_type() == type)
+    return codes;
+  const bool has_its_size = codes.element_size() == static_cast<int64_t>(c10::elementSize(type));
+  return has_its_size ? codes.view(type) : codes.to(type);
 }
 
 // An axis as the call gives it: its scale, if there is one, and its new size.
@@ -124,8 +137,7 @@ c10::IValue upsample(const OperatorCall& call, int64_t spatial) {
   const at::ScalarType type = codes(self).scalar_type();
   const at::Tensor given =
       is_exact(*stretches(call, self, spatial)) ? codes(self) : laid_out_as(self, codes(self));
-  const at::ScalarType copied = *copied_type(type);
-  const at::Tensor results = copied == type ? on(given) : on(given.view(copied)).view(type);
+  const at::Tensor results = as_type(on(as_type(given, *copied_type(type))), type);
   const at::Tensor carrier = gradient_carrier(self);
   return make_quantized_tensor(results, *restructured(self, results).function, self.scalar_type(),
                                carrier.defined() ? on(carrier) : carrier);

@@ -179,6 +179,20 @@ TEST(UpsampleNearest, OfCodesOfAnyType) {
   for (const auto type : {torch::kByte, torch::kChar, torch::kShort, torch::kInt, torch::kHalf,
                           torch::kBFloat16, torch::kFloat, torch::kBool})
     expect_upsampled(Cast::apply(data, type), false, std::vector<int64_t>{7}, std::nullopt);
+  // Also those whose bits are a NaN of a floating-point type.
+  for (const std::vector<int64_t>& sizes :
+       std::vector<std::vector<int64_t>>{{1, 64, 1024}, {1, 64, 32, 32}, {1, 64, 16, 8, 8}}) {
+    const torch::Tensor all = torch::arange(-32768, 32768).reshape(sizes).to(torch::kFloat);
+    const torch::Tensor wide = torch::arange(-32768, 32768).reshape(sizes) * 65521;
+    for (const torch::Tensor& q :
+         {Cast::apply(all, torch::kShort), Cast::attach(wide.to(torch::kInt), torch::kInt)}) {
+      const std::vector<double> scales(sizes.size() - 2, 3.0);
+      torch::Tensor expected = ff::codes(q);
+      for (size_t axis = 2; axis < sizes.size(); ++axis)
+        expected = expected.repeat_interleave(3, static_cast<int64_t>(axis));
+      EXPECT_TRUE(same(ff::codes(upsample(q, false, std::nullopt, scales)), expected));
+    }
+  }
   EXPECT_ERROR(c10::NotImplementedError, "its codes have type Long, which is not copied",
                at::upsample_nearest1d(Cast::apply(data, torch::kLong), {7}));
 }
