@@ -6,7 +6,9 @@
 
 #include "dispatch/boxed.h"
 #include "dispatch/builtin.h"
+#include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "tensor/quantized_tensor_impl.h"
 
 namespace ff::dispatch {
 namespace {
@@ -38,59 +40,72 @@ at::Tensor call_on_codes(const OperatorCall& call) {
   return call_on(call, [](const at::Tensor& tensor) { return codes(tensor); });
 }
 
-BoundQuantizationFunction::Restructured restructure(const OperatorCall& call,
-                                                    const Describe& describe,
-                                                    const at::Tensor& new_codes) {
+bool is_transposition(const Kind& kind) {
+  const auto* permute = std::get_if<StructuralChange::Permute>(&kind);
+  return permute != nullptr && permute->axes == std::vector<int64_t>{1, 0};
+}
+
+at::Tensor moved_carrier(const OperatorCall& call, const Kind& kind, const at::Tensor& new_codes) {
+  const at::Tensor self = call[0].toTensor(), carrier = gradient_carrier(self);
+  if (!carrier.defined())
+    return carrier;
+  // Its strides are not those of the codes: view() may not work on it.
+  if (std::holds_alternative<StructuralChange::Reshape>(kind))
+    return carrier.reshape(new_codes.sizes());
+  return call_on(call, [&](const at::Tensor& tensor) {
+    return tensor.is_same(self) ? carrier : codes(tensor);
+  });
+}
+
+// Codes that are not there yet are moved where they come from.
+RunOrReason transpose(const at::Tensor& self, const Kind& kind,
+                      std::shared_ptr<const CodesSource> source) {
+  const std::vector<int64_t> sizes = {self.size(1), self.size(0)},
+                             strides = {self.stride(1), self.stride(0)};
+  auto restructured = bound_function(self).restructure({kind, self.sizes().vec(), sizes});
+  if (!restructured.function.has_value())
+    return {nullptr, std::move(restructured.why_not)};
+  const at::Tensor result = at::detail::make_tensor<QuantizedTensorImpl>(
+      std::move(source), as_quantized(self)->codes_dtype(), sizes, strides, self.device(),
+      *std::move(restructured.function), self.scalar_type());
+  return {[result]() -> c10::IValue { return result; }, ""};
+}
+
+RunOrReason move(const OperatorCall& call, const Describe& describe) {
+  if (auto refusal = needs_quantized_self(call))
+    return {nullptr, *std::move(refusal)};
   const at::Tensor self = call[0].toTensor();
-  return bound_function(self).restructure(
-      {describe(call, self), self.sizes().vec(), new_codes.sizes().vec()});
-}
-
-Predicate can_move(const Describe& describe) {
-  return [describe](const OperatorCall& call) -> std::optional<std::string> {
-    if (auto refusal = needs_quantized_self(call))
-      return refusal;
-    const auto restructured = restructure(call, describe, call_on_codes(call));
-    if (restructured.function.has_value())
-      return std::nullopt;
-    return restructured.why_not;
-  };
-}
-
-BoxedBody move(const Describe& describe) {
-  return [describe](const OperatorCall& call) -> c10::IValue {
-    const at::Tensor self = call[0].toTensor();
-    const at::Tensor new_codes = call_on_codes(call);
-    at::Tensor carrier = gradient_carrier(self);
-    if (carrier.defined() &&
-        std::holds_alternative<StructuralChange::Reshape>(describe(call, self))) {
-      // Its strides are not those of the codes: view() may not work on it.
-      carrier = carrier.reshape(new_codes.sizes());
-    } else if (carrier.defined()) {
-      carrier = call_on(call, [&](const at::Tensor& tensor) {
-        return tensor.is_same(self) ? carrier : codes(tensor);
-      });
-    }
-    return make_quantized_tensor(new_codes, *restructure(call, describe, new_codes).function,
-                                 self.scalar_type(), carrier);
-  };
+  const Kind kind = describe(call, self);
+  const auto& source = as_quantized(self)->source();
+  if (source != nullptr && is_transposition(kind)) {
+    if (std::shared_ptr<const CodesSource> transposed = source->transposed())
+      return transpose(self, kind, std::move(transposed));
+  }
+  const at::Tensor new_codes = call_on_codes(call);
+  auto restructured =
+      bound_function(self).restructure({kind, self.sizes().vec(), new_codes.sizes().vec()});
+  if (!restructured.function.has_value())
+    return {nullptr, std::move(restructured.why_not)};
+  return {
+      [call, self, kind, new_codes, function = *std::move(restructured.function)]() -> c10::IValue {
+        return make_quantized_tensor(new_codes, function, self.scalar_type(),
+                                     moved_carrier(call, kind, new_codes));
+      },
+      ""};
 }
 
 void add(const std::string& name, const Describe& describe) {
-  register_builtin(name, "move codes", can_move(describe), move(describe));
+  register_prepared(name, "move codes",
+                    [describe](const OperatorCall& call) { return move(call, describe); });
 }
 
 // Of the second argument only the sizes matter: it may be quantized while the first is plain.
 void add_like(const std::string& name, const Describe& describe) {
-  const auto plain = [](const OperatorCall& call) { return !is_quantized(call[0].toTensor()); };
-  register_builtin(
-      name, "move codes",
-      [=, can_move = can_move(describe)](const OperatorCall& call) {
-        return plain(call) ? std::nullopt : can_move(call);
-      },
-      [=, move = move(describe)](const OperatorCall& call) -> c10::IValue {
-        return plain(call) ? call_on_codes(call) : move(call);
-      });
+  register_prepared(name, "move codes", [describe](const OperatorCall& call) -> RunOrReason {
+    if (is_quantized(call[0].toTensor()))
+      return move(call, describe);
+    return {[call]() -> c10::IValue { return call_on_codes(call); }, ""};
+  });
 }
 
 Kind reshape(const OperatorCall&, const at::Tensor&) {

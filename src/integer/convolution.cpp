@@ -39,11 +39,8 @@ Prepared prepare(const at::Tensor& input, const at::Tensor& weight, const at::Te
   WeightScales scales = weight_scales(weight, 0);
   if (!scales.why_not.empty())
     return {{}, "the weight: " + scales.why_not};
-  Product product{*grid.grid,
-                  packed_weight(codes(weight), groups),
-                  std::move(scales.scales),
-                  {},
-                  grid_of(output)};
+  Product product{
+      *grid.grid, packed_weight(weight, groups), std::move(scales.scales), {}, grid_of(output)};
   if (bias.defined())
     product.bias = plain(bias).to(at::kFloat).contiguous();
   if (product.output.has_value() && output.bias.defined()) {

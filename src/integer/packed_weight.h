@@ -47,8 +47,15 @@ struct PackedWeight {
 /// Packs a weight whose codes are [groups * channels, depth, window...].
 std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t groups);
 
-/// Packs a weight whose codes are [groups * channels, depth, window...]. What was packed is kept as
-/// long as the codes are there, and as they are.
-std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& codes, int64_t groups);
+/// The codes of a packed weight of these sizes.
+at::Tensor unpack_weight(const PackedWeight& packed, c10::IntArrayRef sizes);
+
+/// The packed codes [groups * channels, depth, window...] of a quantized weight. What was packed is
+/// kept as long as the codes are there, and as they are; packable() keeps nothing else.
+std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& weight, int64_t groups);
+
+/// The same quantized weight for products: its codes are not held twice. Once they are packed,
+/// others that ask for them get them unpacked. The transposed tensor is such a one too.
+at::Tensor packable(const at::Tensor& weight);
 
 }  // namespace ff::integer

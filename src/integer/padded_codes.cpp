@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "tensor/quantized_tensor_impl.h"
@@ -17,6 +18,10 @@ class PaddedSource final : public CodesSource {
   explicit PaddedSource(PaddedCodes codes) : codes_(std::move(codes)) {}
 
   at::Tensor codes() const override {
+    std::call_once(once_, [this] { all_ = with_border(); });
+    return all_;
+  }
+  at::Tensor with_border() const {
     const auto& [inner, fill, before, after] = codes_;
     std::vector<int64_t> padding;  // the last axis comes first
     for (size_t axis = before.size(); axis-- > 0;)
@@ -29,6 +34,8 @@ class PaddedSource final : public CodesSource {
 
  private:
   PaddedCodes codes_;
+  mutable std::once_flag once_;
+  mutable at::Tensor all_;
 };
 
 // Those of codes whose channels lie together.
@@ -59,7 +66,7 @@ at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& fun
 const PaddedCodes* padded_codes(const at::Tensor& tensor) {
   const QuantizedTensorImpl* impl = as_quantized(tensor);
   const auto* source =
-      impl == nullptr ? nullptr : dynamic_cast<const PaddedSource*>(impl->source());
+      impl == nullptr ? nullptr : dynamic_cast<const PaddedSource*>(impl->source().get());
   return source == nullptr ? nullptr : &source->parts();
 }
 

@@ -349,8 +349,7 @@ HWY_NOINLINE void DepthwiseLines(const int8_t* const* columns, const Lines& line
   const bool is_3 = is(3, 1), is_3_half = is(3, 2), is_5 = is(5, 1), is_5_half = is(5, 2);
   results += channel;
   for (int64_t line = 0; line < lines.count; ++line) {
-    const int8_t* const* next =
-        channel == 0 && line + 1 < lines.count ? columns + step : nullptr;
+    const int8_t* const* next = channel == 0 && line + 1 < lines.count ? columns + step : nullptr;
     if (is_3)
       chunk.template Line<3, 3, 1>(columns, next, windows, channel, results, stride);
     else if (is_3_half)

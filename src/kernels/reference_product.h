@@ -26,6 +26,21 @@ inline void pack_weights(const int8_t* weights, int64_t channels, int64_t taps, 
   }
 }
 
+/// Undoes pack_weights.
+inline void unpack_weights(const int8_t* packed, int64_t channels, int64_t taps, int64_t depth,
+                           int8_t* weights) noexcept {
+  const int64_t quads = round_up(depth, kQuad) / kQuad;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t t = 0; t < taps; ++t) {
+      for (int64_t k = 0; k < depth; ++k) {
+        const int64_t quad = (c / kPanelChannels * taps + t) * quads + k / kQuad;
+        weights[(c * taps + t) * depth + k] =
+            packed[(quad * kPanelChannels + c % kPanelChannels) * kQuad + k % kQuad];
+      }
+    }
+  }
+}
+
 /// The sum of a row and a channel. It wraps around as the processor's does; what comes out fits.
 inline int32_t product_sum(const int8_t* const* row, const Product& product,
                            int64_t channel) noexcept {

@@ -6,9 +6,11 @@
 #include <algorithm>
 
 #include "fastforward/nn/disable_quantization.h"
+#include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/nn/replace_quantizer.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/packed_weight.h"
 #include "model/normal_mode.h"
 
 namespace ff::model {
@@ -18,8 +20,10 @@ namespace {
 at::Tensor quantized(nn::QuantizerImpl& quantizer, const at::Tensor& weight, WeightForm form) {
   if (form == WeightForm::kCodes) {
     const at::Tensor tensor = quantizer.forward(weight);
-    if (!is_quantized(tensor) || codes(tensor).scalar_type() == at::kChar)
+    if (!is_quantized(tensor))
       return tensor;
+    if (codes(tensor).scalar_type() == at::kChar)
+      return integer::packable(tensor);
   }
   return quantizer.fake_quantize(weight);
 }
@@ -43,22 +47,21 @@ void Binding::replace(size_t place, nn::Quantizer quantizer) {
 }
 
 std::shared_ptr<const ModelTensors> Binding::tensors(const FloatModel& model) {
-  const std::vector<ModelValue> values = model_values(model, program_->recording);
+  std::vector<at::Tensor> bare = model.source().bare_tensors();
   const std::scoped_lock lock(mutex_);
-  const bool is_known = tensors_ != nullptr &&
-                        std::all_of(values.begin(), values.end(), [&](const ModelValue& known) {
-                          return (*tensors_)[known.value].is_same(known.tensor);
-                        });
-  if (is_known)
+  const auto is_same = [](const at::Tensor& a, const at::Tensor& b) { return a.is_same(b); };
+  if (tensors_ != nullptr &&
+      std::equal(bare.begin(), bare.end(), bare_tensors_.begin(), bare_tensors_.end(), is_same))
     return tensors_;
   auto now = std::make_shared<ModelTensors>();
   now->by_value.resize(program_->recording.graph.values().size());
-  for (const ModelValue& known : values) {
+  for (const ModelValue& known : model_values(model, program_->recording)) {
     now->by_value[static_cast<size_t>(known.value)] = known.tensor;
     (known.is_captured ? now->captured : now->ids)
         .emplace(known.tensor.unsafeGetTensorImpl(), known.value);
   }
   tensors_ = std::move(now);
+  bare_tensors_ = std::move(bare);
   return tensors_;
 }
 
@@ -85,10 +88,7 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
         sources.push_back(tensors[value]);
     }
   }
-  for (const auto& parameter : quantizer->parameters())
-    sources.push_back(parameter);
-  for (const auto& buffer : quantizer->buffers())
-    sources.push_back(buffer);
+  nn::detail::ModuleState::append_tensors(*quantizer, sources);
   const bool may_keep =
       quantizer->overrides().entries()->empty() &&
       std::none_of(sources.begin(), sources.end(), [](const at::Tensor& tensor) {

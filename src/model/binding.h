@@ -114,6 +114,7 @@ class Binding {
   std::vector<std::shared_ptr<SiteImpl>> sites_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ModelTensors> tensors_;
+  std::vector<at::Tensor> bare_tensors_;                  // of the model when tensors_ was made
   std::array<std::vector<std::optional<Kept>>, 2> kept_;  // for each form
   std::vector<std::string> integers_;
   std::map<std::string, int64_t> unseen_;

@@ -9,6 +9,7 @@
 
 #include "fastforward/model/mpath_tree.h"
 #include "fastforward/model/quantized_model.h"
+#include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantizer_stub.h"
 
 namespace ff {
@@ -47,6 +48,15 @@ std::function<void()> in_order(std::vector<std::function<void()>> all) {
     for (const auto& one : all)
       one();
   };
+}
+
+void append_tensors(const c10::ivalue::Object& module, std::vector<at::Tensor>& tensors) {
+  for (const c10::IValue& slot : module.slots()) {
+    if (slot.isTensor())
+      tensors.push_back(slot.toTensor());
+    else if (slot.isObject() && slot.toObjectRef().type()->is_module())
+      append_tensors(slot.toObjectRef(), tensors);
+  }
 }
 
 // The forward's graph as it was written, one operator after the other. LibTorch's own executor
@@ -95,6 +105,11 @@ class ScriptSource final : public ModelSource {
     for (const auto& buffer : module_.named_buffers())
       tensors.add(buffer.name, buffer.value, true);
     return tensors.all;
+  }
+  std::vector<at::Tensor> bare_tensors() const override {
+    std::vector<at::Tensor> tensors;
+    append_tensors(*module_._ivalue(), tensors);
+    return tensors;
   }
   ModelOwner owner(const std::string& path) const override {
     torch::jit::Module module = module_;
@@ -174,6 +189,13 @@ class FunctionSource final : public ModelSource {
 
 }  // namespace
 
+std::vector<at::Tensor> ModelSource::bare_tensors() const {
+  std::vector<at::Tensor> bare;
+  for (const ModelTensor& tensor : tensors())
+    bare.push_back(tensor.tensor);
+  return bare;
+}
+
 std::function<void()> ModelSource::keep_state() const {
   std::vector<std::function<void()>> all;
   for (const ModelTensor& tensor : tensors()) {
@@ -223,6 +245,12 @@ std::vector<ModelTensor> tensors_of(const torch::nn::Module& module) {
   for (const auto& buffer : module.named_buffers())
     tensors.add(buffer.key(), buffer.value(), true);
   return tensors.all;
+}
+
+std::vector<at::Tensor> bare_tensors_of(const torch::nn::Module& module) {
+  std::vector<at::Tensor> tensors;
+  nn::detail::ModuleState::append_tensors(module, tensors);
+  return tensors;
 }
 
 ModelOwner owner_in(const std::shared_ptr<torch::nn::Module>& module, const std::string& path) {

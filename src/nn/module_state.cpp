@@ -18,6 +18,17 @@ class torch::nn::Cloneable<ff::nn::detail::ModuleState> {
     return module.children_.find(name);
   }
 
+  static void append_tensors(const Module& module, std::vector<Tensor>& tensors) {
+    for (const auto* own : {&module.parameters_, &module.buffers_}) {
+      for (const auto& entry : *own) {
+        if (entry.value().defined())
+          tensors.push_back(entry.value());
+      }
+    }
+    for (const auto& child : module.children_)
+      append_tensors(*child.value(), tensors);
+  }
+
   static void forget_name(Module& module) {
     module.name_.reset();
   }
@@ -74,6 +85,11 @@ void ModuleState::fill(torch::nn::Module& copy, const torch::nn::Module& origina
 const std::shared_ptr<torch::nn::Module>* ModuleState::find_child(const torch::nn::Module& module,
                                                                   const std::string& name) {
   return Reach::find_child(module, name);
+}
+
+void ModuleState::append_tensors(const torch::nn::Module& module,
+                                 std::vector<at::Tensor>& tensors) {
+  Reach::append_tensors(module, tensors);
 }
 
 void ModuleState::forget_name(torch::nn::Module& module) {

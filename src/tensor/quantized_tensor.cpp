@@ -60,20 +60,18 @@ QuantizedTensorImpl::QuantizedTensorImpl(std::shared_ptr<const CodesSource> sour
   set_storage_access_should_throw();
 }
 
-const at::Tensor& QuantizedTensorImpl::codes() const {
-  if (source_ != nullptr)
-    std::call_once(once_, [&] { codes_ = source_->codes(); });
-  return codes_;
-}
-
 at::Tensor QuantizedTensorImpl::value() const {
   return function_.dequantize(codes(), c10::typeMetaToScalarType(dtype()));
 }
 
 c10::intrusive_ptr<c10::TensorImpl> QuantizedTensorImpl::shallow_copy_and_detach(
     const c10::VariableVersion& version_counter, bool allow_tensor_metadata_change) const {
-  auto impl = c10::make_intrusive<QuantizedTensorImpl>(
-      codes().detach(), function_.detach(), c10::typeMetaToScalarType(dtype()), at::Tensor());
+  const at::ScalarType type = c10::typeMetaToScalarType(dtype());
+  auto impl = source_ == nullptr ? c10::make_intrusive<QuantizedTensorImpl>(
+                                       codes_.detach(), function_.detach(), type, at::Tensor())
+                                 : c10::make_intrusive<QuantizedTensorImpl>(
+                                       source_, codes_dtype_, sizes(), strides(), device(),
+                                       function_.detach(), type);
   if (!impl->is_inference())
     impl->set_version_counter(version_counter);
   impl->set_allow_tensor_metadata_change(allow_tensor_metadata_change);
@@ -89,9 +87,9 @@ c10::intrusive_ptr<c10::TensorImpl> QuantizedTensorImpl::shallow_copy_and_detach
 void QuantizedTensorImpl::shallow_copy_from(const c10::intrusive_ptr<c10::TensorImpl>& source) {
   const auto* other = static_cast<const QuantizedTensorImpl*>(source.get());
   copy_tensor_metadata(other, this, version_counter(), allow_tensor_metadata_change());
-  codes_ = other->codes();
+  codes_ = other->codes_;
   codes_dtype_ = other->codes_dtype_;
-  source_ = nullptr;
+  source_ = other->source_;
   function_ = other->function_;
   carrier_ = other->carrier_;
 }

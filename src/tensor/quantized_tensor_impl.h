@@ -5,7 +5,6 @@
 #include <c10/core/TensorImpl.h>
 
 #include <memory>
-#include <mutex>
 
 #include "fastforward/tensor/bound_function.h"
 
@@ -19,8 +18,12 @@ inline constexpr auto kQuantizedKey = c10::DispatchKey::TESTING_ONLY_GenericWrap
 class CodesSource {
  public:
   virtual ~CodesSource() = default;
-  /// Computes them; called once at most.
+  /// The codes, computed now or kept from before. Any thread may ask.
   virtual at::Tensor codes() const = 0;
+  /// The source of a matrix's transposed codes; null if those are as good as any other tensor.
+  virtual std::shared_ptr<const CodesSource> transposed() const {
+    return nullptr;
+  }
 };
 
 /// What a quantized tensor is made of. It has sizes and strides (those of the codes) but no
@@ -34,15 +37,17 @@ struct QuantizedTensorImpl final : c10::TensorImpl {
                       c10::IntArrayRef sizes, c10::IntArrayRef strides, at::Device device,
                       BoundQuantizationFunction function, at::ScalarType dtype);
 
-  /// The codes, computed now if they were not yet.
-  const at::Tensor& codes() const;
+  /// The codes.
+  at::Tensor codes() const {
+    return source_ == nullptr ? codes_ : source_->codes();
+  }
   /// Their type, known before they are.
   at::ScalarType codes_dtype() const {
     return codes_dtype_;
   }
   /// Null unless the codes are computed when they are asked for.
-  const CodesSource* source() const {
-    return source_.get();
+  const std::shared_ptr<const CodesSource>& source() const {
+    return source_;
   }
   const BoundQuantizationFunction& function() const {
     return function_;
@@ -68,8 +73,7 @@ struct QuantizedTensorImpl final : c10::TensorImpl {
   void shallow_copy_from(const c10::intrusive_ptr<c10::TensorImpl>& source) override;
 
  private:
-  mutable std::once_flag once_;
-  mutable at::Tensor codes_;
+  at::Tensor codes_;  // undefined if there is a source
   std::shared_ptr<const CodesSource> source_;
   at::ScalarType codes_dtype_;
   BoundQuantizationFunction function_;

@@ -53,6 +53,9 @@ class FF_API ModelSource {
   virtual c10::IValue forward(const Inputs& inputs) = 0;
   /// Returns parameters and buffers, each tensor once.
   virtual std::vector<ModelTensor> tensors() const = 0;
+  /// Returns the same tensors in any order that stays, and without their names; faster where a
+  /// model has many. A tensor may be there twice, and may be undefined.
+  virtual std::vector<at::Tensor> bare_tensors() const;
   /// Returns the module at a path, "" is the model itself.
   virtual ModelOwner owner(const std::string& path) const = 0;
   /// Returns a function that puts the state back to what it is now: buffers, and in TorchScript all
@@ -110,6 +113,8 @@ FF_API bool are_tensors(const Inputs& inputs);
 FF_API void check_plain_module(const torch::nn::Module* module);
 /// Returns parameters and buffers of a torch::nn module.
 FF_API std::vector<ModelTensor> tensors_of(const torch::nn::Module& module);
+/// Returns the same tensors without their names.
+FF_API std::vector<at::Tensor> bare_tensors_of(const torch::nn::Module& module);
 /// Returns the module at a path of a torch::nn module.
 FF_API ModelOwner owner_in(const std::shared_ptr<torch::nn::Module>& module,
                            const std::string& path);
@@ -227,6 +232,9 @@ class ModuleSource final : public ModelSource {
   }
   std::vector<ModelTensor> tensors() const override {
     return tensors_of(*module_);
+  }
+  std::vector<at::Tensor> bare_tensors() const override {
+    return bare_tensors_of(*module_);
   }
   ModelOwner owner(const std::string& path) const override {
     return owner_in(module_, path);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "fastforward/core/api.h"
 
@@ -21,6 +22,9 @@ struct FF_API ModuleState {
   /// Returns the child `name`, null if there is none.
   static const std::shared_ptr<torch::nn::Module>* find_child(const torch::nn::Module& module,
                                                               const std::string& name);
+  /// Appends parameters and buffers of a module and of all below it, a tensor that is there twice
+  /// twice, without making up their names as parameters() does.
+  static void append_tensors(const torch::nn::Module& module, std::vector<at::Tensor>& tensors);
   /// Forgets the name of the type that `module` had when name() was asked first.
   static void forget_name(torch::nn::Module& module);
 };
