@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,6 +30,12 @@ struct Answer {
   }
 };
 
+/// The most memory that there is at once, weights and all, in bytes.
+struct PeakMemory {
+  int64_t ours;
+  int64_t peer;
+};
+
 /// The same work done by us and by others.
 struct Contest {
   /// Our function.
@@ -39,6 +46,8 @@ struct Contest {
   std::optional<Contestant> limit;
   /// Compares our answer to the peer's; throws WrongAnswer.
   std::function<void()> check;
+  /// Where memory matters.
+  std::optional<PeakMemory> memory = {};
 };
 
 /// What is to be reached.

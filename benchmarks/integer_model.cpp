@@ -11,6 +11,7 @@
 #include "float_peer.h"
 #include "networks/imagenet_crops.h"
 #include "networks/sentences.h"
+#include "peak_memory.h"
 #include "questions.h"
 
 // Whole models in integers against LibTorch's float forward.
@@ -19,11 +20,26 @@ namespace {
 
 using Forward = std::function<at::Tensor()>;
 
+// Ours are the packed weights and what stays in the pool of codes after the first run, and what
+// the next run needs beside it. The float model that the weights were made of is not counted.
+PeakMemory peak_memory(const Forward& ours, const Forward& plain, const ff::QuantizedModel& model) {
+  const at::NoGradGuard no_grad;
+  at::set_num_threads(1);
+  int64_t weights = 0;
+  for (const auto& tensor : model->float_model().source().tensors())
+    weights += static_cast<int64_t>(tensor.tensor.nbytes());
+  const int64_t kept = memory_use(ours).kept;
+  plain();
+  return {kept + memory_use(ours).peak, weights + memory_use(plain).peak};
+}
+
 // A calibrated model in integers; its simulation must give nearly the same.
 Contest against(const std::string& name, const Forward& plain, ff::QuantizedModel model,
                 const ff::Inputs& inputs) {
+  model->to_integer(false);  // gives the pool's memory back
   model->to_integer();
   const Forward run = [=]() mutable { return model->run(inputs).toTensor(); };
+  const PeakMemory memory = peak_memory(run, plain, model);
   const auto check = [=]() mutable {
     const at::NoGradGuard no_grad;
     const at::Tensor integer = run();
@@ -42,7 +58,8 @@ Contest against(const std::string& name, const Forward& plain, ff::QuantizedMode
            }},
           float_peer(plain),
           std::nullopt,
-          check};
+          check,
+          memory};
 }
 
 at::Tensor crops(int64_t batch) {

@@ -39,6 +39,10 @@ std::string missed(const Result& result) {
   return ratio && of_limit ? "ratio, of_limit" : ratio ? "ratio" : of_limit ? "of_limit" : "";
 }
 
+double mebibytes(int64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
 std::string row(const std::vector<std::string>& cells) {
   char line[512];
   const auto cell = [&](size_t i) { return cells[i].c_str(); };
@@ -81,8 +85,12 @@ void Report::add(const Result& result) {
                percent(result.peer), number("%.2f", result.ratio()),
                number("%.3g", result.target.ratio), milliseconds(result.limit),
                number("%.2f", result.of_limit()), number("%.3g", result.target.of_limit),
-               missed(result)})
-       << std::flush;
+               missed(result)});
+  if (result.memory.has_value())
+    out_ << "  peak memory of " << result.name << ": ours "
+         << number("%.1f", mebibytes(result.memory->ours)) << " MiB, peer "
+         << number("%.1f", mebibytes(result.memory->peer)) << " MiB\n";
+  out_ << std::flush;
 }
 
 std::string Report::json() const {
@@ -95,6 +103,10 @@ std::string Report::json() const {
                             {"ratio", json_number(result.ratio())},
                             {"limit_ms", json_milliseconds(result.limit)},
                             {"of_limit", json_number(result.of_limit())}};
+    if (result.memory.has_value()) {
+      results[result.name]["ours_mib"] = mebibytes(result.memory->ours);
+      results[result.name]["peer_mib"] = mebibytes(result.memory->peer);
+    }
   }
   return results.dump(2) + "\n";
 }

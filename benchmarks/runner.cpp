@@ -125,6 +125,7 @@ Result run(const Benchmark& benchmark, const RunnerOptions& options) {
   Result result;
   result.name = benchmark.name;
   result.target = benchmark.target;
+  result.memory = contest.memory;
   if (contest.peer.has_value())
     result.peer_name = contest.peer->name;
   try {

@@ -30,6 +30,8 @@ struct Result {
   std::optional<Timing> ours;
   std::optional<Timing> peer;
   std::optional<Timing> limit;
+  /// Where it was measured.
+  std::optional<PeakMemory> memory;
   /// How the answers differ; empty if they do not.
   std::string wrong_answer;
 

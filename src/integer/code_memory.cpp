@@ -28,6 +28,17 @@ class CodePool final : public c10::Allocator {
     default_copy_data(to, from, bytes);
   }
 
+  void release() {
+    std::multimap<size_t, Block*> unused;
+    {
+      const std::scoped_lock lock(mutex_);
+      unused.swap(free_);
+      kept_ = 0;
+    }
+    for (const auto& [size, block] : unused)
+      delete block;
+  }
+
   static CodePool& instance() {
     static auto* pool = new CodePool;  // not destroyed: tensors may go after it
     return *pool;
@@ -89,6 +100,10 @@ at::Tensor empty_codes(c10::IntArrayRef sizes) {
   return at::detail::empty_generic(sizes, &CodePool::instance(),
                                    c10::DispatchKeySet(c10::DispatchKey::CPU), at::kChar,
                                    std::nullopt);
+}
+
+void release_code_memory() {
+  CodePool::instance().release();
 }
 
 }  // namespace ff::integer

@@ -11,4 +11,7 @@ namespace ff::integer {
 /// pass over it. The pool keeps 128 MiB at most.
 at::Tensor empty_codes(c10::IntArrayRef sizes);
 
+/// Gives back to the system what the pool has and no tensor uses.
+void release_code_memory();
+
 }  // namespace ff::integer

@@ -12,6 +12,7 @@
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/range_setting/min_max.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/code_memory.h"
 #include "model/binding.h"
 #include "model/coverage_of.h"
 #include "model/integer_runner.h"
@@ -147,6 +148,8 @@ void QuantizedModelImpl::to_integer(bool on) {
   is_integer_ = on;
   binding_->forget_integers();
   binding_->forget_weights(on ? model::WeightForm::kValues : model::WeightForm::kCodes);
+  if (!on)
+    integer::release_code_memory();
 }
 
 at::Tensor QuantizedModelImpl::one_tensor(const c10::IValue& result) {

@@ -81,6 +81,19 @@ TEST(Report, JsonHasNullForWhatThereIsNot) {
               "of_limit": null}})"));
 }
 
+TEST(Report, SaysWhatMemoryIsNeeded) {
+  std::ostringstream out;
+  bench::Report report(out);
+  bench::Result result = complete();
+  result.memory = bench::PeakMemory{3 << 19, 5 << 20};
+  report.add(result);
+  EXPECT_NE(out.str().find("peak memory of minmax/tensor/DRAM: ours 1.5 MiB, peer 5.0 MiB\n"),
+            std::string::npos);
+  const nlohmann::json row = nlohmann::json::parse(report.json())["minmax/tensor/DRAM"];
+  EXPECT_EQ(row["ours_mib"], 1.5);
+  EXPECT_EQ(row["peer_mib"], 5.0);
+}
+
 TEST(Report, CountsWrongAnswers) {
   std::ostringstream out;
   bench::Report report(out);

@@ -8,6 +8,7 @@
 
 #include "fastforward/model/presets.h"
 #include "model/explicit_quantization.h"
+#include "peak_memory.h"
 #include "support/tensors.h"
 
 // That nothing is kept from one run of a model to the next.
@@ -47,6 +48,24 @@ TEST(ModelMemory, ManyForwardsNeedNoMore) {
     for (int i = 0; i < times; ++i)
       model(x);
   });
+}
+
+TEST(ModelMemory, IntegersHoldWeightsInOneByteAndGiveThemBack) {
+  constexpr int64_t kSize = 256;
+  const torch::Tensor x = random_data({16, kSize}, 1);
+  const torch::NoGradGuard no_grad;
+  torch::nn::Sequential net(torch::nn::Linear(kSize, kSize), torch::nn::ReLU(),
+                            torch::nn::Linear(kSize, kSize));
+  QuantizedModel model = quantized(net, x);
+  model->eval();
+  model->to_integer();
+  const auto run = [&] { model->run({x}); };
+  const int64_t kept = bench::memory_use(run).kept;
+  constexpr int64_t kWeights = 2 * kSize * kSize;
+  EXPECT_GE(kept, kWeights);
+  EXPECT_LT(kept, kWeights + kWeights / 2);  // sums, scales, the pool
+  EXPECT_EQ(bench::memory_use(run).kept, 0);
+  EXPECT_LE(bench::memory_use([&] { model->to_integer(false); }).kept, -kWeights);
 }
 
 TEST(ModelMemory, ManyBatchesOfCalibrationNeedNoMore) {
