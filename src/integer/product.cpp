@@ -21,11 +21,13 @@ int64_t rows_of_block(const PackedWeight& weight) {
   return std::clamp(kBytes / row / kTiles * kTiles, kTiles, kMost);
 }
 
-// Lines whose codes stay in the second cache while all channels pass by.
+// Lines whose codes stay in the second cache while all channels pass by, and pointers to them too.
 int64_t lines_of_block(const kernels::Lines& lines, int64_t channels) {
-  constexpr int64_t kBytes = 1 << 18;
-  return std::max<int64_t>(
-      1, kBytes / std::max<int64_t>(1, lines.results * lines.stride * lines.stride * channels));
+  constexpr int64_t kBytes = 1 << 18, kPointers = 1 << 14;
+  const int64_t taps = std::max<int64_t>(1, lines.columns() * lines.height);
+  const int64_t bytes = lines.columns() * std::min(lines.stride, lines.height) * channels;
+  return std::max<int64_t>(1,
+                           std::min(kBytes / std::max<int64_t>(1, bytes), kPointers / taps));
 }
 
 // Blocks for a thread: another one is worth some 10 microseconds of work.

@@ -88,6 +88,14 @@ TEST(IntegerConditions, SayWhy) {
   EXPECT_EQ(refusals[0].reason, "integers are off; turn them on with ff::IntegerGuard");
 }
 
+TEST(IntegerConditions, OfDevices) {
+  const auto meta = [](const torch::Tensor& values) { return values.to(torch::kMeta); };
+  EXPECT_EQ(refusal(ff::quantize_per_tensor(meta(random_data({5, 4}, 1)), 0.02), weight()),
+            "linear in integers: the input: it is on meta, and integers run on the CPU");
+  EXPECT_EQ(refusal(input(), ff::quantize_per_tensor(meta(random_data({3, 4}, 2)), 0.02)),
+            "linear in integers: the weight: it is on meta, and integers run on the CPU");
+}
+
 std::string convolution_refusal(double offset, int64_t padding, bool transposed = false) {
   const torch::Tensor x = ff::quantize_per_tensor(random_data({1, 2, 4, 4}, 1), 0.02, offset),
                       w = ff::quantize_per_tensor(random_data({2, 2, 3, 3}, 2), 0.02);
