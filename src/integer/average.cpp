@@ -1,5 +1,6 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <c10/core/WrapDimMinimal.h>
 #include <c10/util/StringUtil.h>
@@ -155,7 +156,7 @@ at::Tensor window_average(const at::Tensor& self, const Average& average,
                           const dispatch::WantedOutput& output) {
   const Product product{*grid_of(self).grid,
                         ones(self.size(1), average.window),
-                        {1 / average.divisor},
+                        at::full({1}, 1 / average.divisor, at::kDouble),
                         {},
                         grid_of(output)};
   return windows(product, self, average.window, average.geometry, output);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace ff::integer {
@@ -23,11 +24,12 @@ class EpilogueCache {
   std::shared_ptr<const Epilogue> get(const Product& product);
 
  private:
+  // What it was computed from, by value.
   struct Key {
     double input, unit, zero;
-    std::vector<double> scales;
-    std::vector<float> bias;
-    bool operator==(const Key&) const = default;
+    std::string scales, bias;  // as bytes
+
+    bool is_of(const Product& product) const;
   };
 
   std::mutex mutex_;

@@ -128,7 +128,7 @@ WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
   if (!parameters.has_value())
     return {{}, no_affine(function)};
   const int64_t tiles = parameters->scale.numel();
-  const at::Tensor scale = parameters->scale.detach();
+  const at::Tensor& scale = parameters->scale;
   if (tiles != 1) {
     const std::vector<int64_t> tile = parameters->granularity.tile_size(weight.sizes());
     for (int64_t i = 0; i < weight.dim(); ++i) {
@@ -143,16 +143,8 @@ WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
     if (zero_of(*parameters, i) != 0)
       return {{}, "it has an offset, and integers take symmetric weights"};
   }
-  WeightScales result;
-  result.scales.resize(static_cast<size_t>(tiles));
-  const at::Tensor numbers = scale.scalar_type() == at::kFloat ? scale.contiguous() : scale;
-  if (numbers.scalar_type() == at::kFloat) {
-    std::copy_n(numbers.const_data_ptr<float>(), tiles, result.scales.begin());
-  } else {
-    for (int64_t i = 0; i < tiles; ++i)
-      result.scales[static_cast<size_t>(i)] = number_at(scale, i);
-  }
-  return result;
+  const bool is_double = scale.scalar_type() == at::kDouble;
+  return {scale.to(is_double ? at::kDouble : at::kFloat).contiguous(), ""};
 }
 
 }  // namespace ff::integer

@@ -53,8 +53,8 @@ std::optional<Grid> grid_of(const dispatch::WantedOutput& output);
 
 /// A scale for each index of an axis, or one for all, without offset.
 struct WeightScales {
-  /// One element, or one for each index.
-  std::vector<double> scales;
+  /// One element, or one for each index: float or double, contiguous.
+  at::Tensor scales;
   /// Why integers cannot use them; else empty.
   std::string why_not;
 };

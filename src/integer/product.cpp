@@ -26,8 +26,7 @@ int64_t lines_of_block(const kernels::Lines& lines, int64_t channels) {
   constexpr int64_t kBytes = 1 << 18, kPointers = 1 << 14;
   const int64_t taps = std::max<int64_t>(1, lines.columns() * lines.height);
   const int64_t bytes = lines.columns() * std::min(lines.stride, lines.height) * channels;
-  return std::max<int64_t>(1,
-                           std::min(kBytes / std::max<int64_t>(1, bytes), kPointers / taps));
+  return std::max<int64_t>(1, std::min(kBytes / std::max<int64_t>(1, bytes), kPointers / taps));
 }
 
 // Blocks for a thread: another one is worth some 10 microseconds of work.

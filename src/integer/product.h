@@ -21,8 +21,8 @@ struct Product {
   Grid input;
   /// The weight.
   std::shared_ptr<const PackedWeight> weight;
-  /// One scale, or one for each output channel.
-  std::vector<double> weight_scales;
+  /// One scale, or one for each output channel: float or double, contiguous.
+  at::Tensor weight_scales;
   /// For each output channel; undefined if there is none. Float, on the CPU.
   at::Tensor bias;
   /// The result's grid; values without it.
