@@ -45,6 +45,13 @@ c10::IValue call_operator(const c10::FunctionSchema& schema, std::vector<c10::IV
   return std::move(stack.back());
 }
 
+std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
+  std::vector<int64_t> numbers = value.toIntVector();
+  if (numbers.size() == 1)
+    numbers.resize(axes, numbers[0]);
+  return numbers;
+}
+
 std::optional<std::string> needs_quantized_self(const OperatorCall& call) {
   if (call[0].isTensor() && is_quantized(call[0].toTensor()))
     return std::nullopt;

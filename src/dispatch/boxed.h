@@ -26,6 +26,9 @@ void register_builtin(const std::string& operator_name, const std::string& name,
 /// Calls the operator `schema` on other arguments and returns its one result.
 c10::IValue call_operator(const c10::FunctionSchema& schema, std::vector<c10::IValue> arguments);
 
+/// An argument that is a number for each axis; one number stands for all.
+std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes);
+
 /// Refuses calls whose first argument is no quantized tensor.
 std::optional<std::string> needs_quantized_self(const OperatorCall& call);
 

@@ -62,14 +62,6 @@ std::optional<std::string> needs_exact_codes(const at::Tensor& codes) {
   return std::nullopt;
 }
 
-// One number for each pooled axis; one stands for all.
-std::vector<int64_t> numbers(const OperatorCall& call, const char* name, int64_t spatial) {
-  std::vector<int64_t> given = call.argument(name).toIntVector();
-  if (given.size() == 1)
-    given.resize(static_cast<size_t>(spatial), given[0]);
-  return given;
-}
-
 // Counts the windows; false if LibTorch refuses such ones.
 bool count_windows(PoolAxis& axis, bool ceil_mode) {
   constexpr int64_t kMost = int64_t{1} << 31;  // LibTorch's kernels count with 32 bits
@@ -91,13 +83,13 @@ bool count_windows(PoolAxis& axis, bool ceil_mode) {
 // How the windows lie, or nothing if LibTorch refuses such a call.
 std::optional<std::vector<PoolAxis>> pool_axes(const OperatorCall& call, const at::Tensor& self,
                                                int64_t spatial) {
-  const std::vector<int64_t> window = numbers(call, "kernel_size", spatial),
-                             padding = numbers(call, "padding", spatial),
-                             dilation = numbers(call, "dilation", spatial);
-  std::vector<int64_t> stride = numbers(call, "stride", spatial);
+  const auto count = static_cast<size_t>(spatial);
+  const auto numbers = [&](const char* name) { return for_each_axis(call.argument(name), count); };
+  const std::vector<int64_t> window = numbers("kernel_size"), padding = numbers("padding"),
+                             dilation = numbers("dilation");
+  std::vector<int64_t> stride = numbers("stride");
   if (stride.empty())
     stride = window;
-  const auto count = static_cast<size_t>(spatial);
   if (self.dim() > spatial + 2 || self.numel() == 0 || window.size() != count ||
       padding.size() != count || dilation.size() != count || stride.size() != count)
     return std::nullopt;

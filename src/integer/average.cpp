@@ -23,6 +23,7 @@
 namespace ff::integer {
 namespace {
 
+using dispatch::for_each_axis;
 using dispatch::OperatorCall;
 using dispatch::wanted_output;
 

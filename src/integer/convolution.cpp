@@ -256,13 +256,6 @@ at::Tensor linear(const Product& product, const at::Tensor& input,
 
 }  // namespace
 
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
-  std::vector<int64_t> numbers = value.toIntVector();
-  if (numbers.size() == 1)
-    numbers.resize(axes, numbers[0]);
-  return numbers;
-}
-
 dispatch::RunOrReason prepare_convolution(const at::Tensor& input, const at::Tensor& weight,
                                           const at::Tensor& bias, const Window& window,
                                           const dispatch::WantedOutput& output) {

@@ -21,9 +21,6 @@ struct Window {
   int64_t groups = 1;
 };
 
-/// An argument that is a number for each axis; one number stands for all.
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes);
-
 /// The convolution of codes [batch, channels, axes...] with a weight [channels, depth, axes...],
 /// prepared, or why it has no integer form: a quantized tensor where `output` has a grid for it,
 /// else values. Channels lie together in memory. `bias` may be undefined.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dispatch/boxed.h"
 #include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
@@ -13,6 +14,7 @@
 namespace ff::integer {
 namespace {
 
+using dispatch::for_each_axis;
 using dispatch::OperatorCall;
 using dispatch::RunOrReason;
 using dispatch::wanted_output;

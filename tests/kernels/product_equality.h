@@ -74,16 +74,17 @@ class RandomRows {
   std::vector<const int8_t*> rows_;
 };
 
-/// Compares what both write to `rows` rows of `channels` results, `gap` apart.
-template <typename T, typename Kernel, typename Reference>
-testing::AssertionResult results_are_equal(const char* name, Kernel kernel, Reference reference,
-                                           int64_t rows, int64_t channels, int64_t gap,
-                                           int64_t shift) {
+/// Compares what run(kernel, results, stride) and the same of the reference write to `rows` rows of
+/// `channels` results, `gap` apart.
+template <typename T, typename Kernel, typename Run>
+testing::AssertionResult results_are_equal(const char* name, Kernel kernel, Kernel reference,
+                                           const Run& run, int64_t rows, int64_t channels,
+                                           int64_t gap, int64_t shift) {
   const int64_t stride = channels + gap;
   const int64_t n = rows == 0 ? 0 : (rows - 1) * stride + channels;
   Buffer<T> got(n, shift), expected(n, 0);
-  kernel(got.data(), stride);
-  reference(expected.data(), stride);
+  run(kernel, got.data(), stride);
+  run(reference, expected.data(), stride);
   return equal_codes(name, got, expected);
 }
 
@@ -102,13 +103,12 @@ class RandomProduct {
   template <typename T, typename Kernel>
   testing::AssertionResult is_equal(const char* name, Kernel kernel, Kernel reference, int64_t gap,
                                     int64_t shift) const {
-    const auto run = [this](Kernel compute) {
-      return [this, compute](T* results, int64_t stride) {
-        compute(rows_.data(), sizes_.rows, product_, results, stride);
-      };
-    };
-    return results_are_equal<T>(name, run(kernel), run(reference), sizes_.rows, sizes_.channels,
-                                gap, shift);
+    return results_are_equal<T>(
+        name, kernel, reference,
+        [this](Kernel compute, T* results, int64_t stride) {
+          compute(rows_.data(), sizes_.rows, product_, results, stride);
+        },
+        sizes_.rows, sizes_.channels, gap, shift);
   }
 
  private:
@@ -134,13 +134,12 @@ class RandomDepthwise {
   template <typename T, typename Kernel>
   testing::AssertionResult is_equal(const char* name, Kernel kernel, Kernel reference, int64_t gap,
                                     int64_t shift) const {
-    const auto run = [this](Kernel compute) {
-      return [this, compute](T* results, int64_t stride) {
-        compute(columns_.data(), lines_, product_, results, stride);
-      };
-    };
-    return results_are_equal<T>(name, run(kernel), run(reference), lines_.count * lines_.results,
-                                channels_, gap, shift);
+    return results_are_equal<T>(
+        name, kernel, reference,
+        [this](Kernel compute, T* results, int64_t stride) {
+          compute(columns_.data(), lines_, product_, results, stride);
+        },
+        lines_.count * lines_.results, channels_, gap, shift);
   }
 
  private:
