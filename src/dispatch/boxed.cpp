@@ -45,8 +45,8 @@ c10::IValue call_operator(const c10::FunctionSchema& schema, std::vector<c10::IV
   return std::move(stack.back());
 }
 
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes) {
-  std::vector<int64_t> numbers = value.toIntVector();
+at::DimVector for_each_axis(const c10::IValue& value, size_t axes) {
+  at::DimVector numbers = value.toDimVector();
   if (numbers.size() == 1)
     numbers.resize(axes, numbers[0]);
   return numbers;

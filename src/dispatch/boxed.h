@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/core/DimVector.h>
 #include <ATen/core/boxing/KernelFunction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
@@ -27,7 +28,7 @@ void register_builtin(const std::string& operator_name, const std::string& name,
 c10::IValue call_operator(const c10::FunctionSchema& schema, std::vector<c10::IValue> arguments);
 
 /// An argument that is a number for each axis; one number stands for all.
-std::vector<int64_t> for_each_axis(const c10::IValue& value, size_t axes);
+at::DimVector for_each_axis(const c10::IValue& value, size_t axes);
 
 /// Refuses calls whose first argument is no quantized tensor.
 std::optional<std::string> needs_quantized_self(const OperatorCall& call);

@@ -6,6 +6,7 @@
 #include "dispatch/boxed.h"
 #include "dispatch/builtin.h"
 #include "dispatch/max_of_codes.h"
+#include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 
 namespace ff::dispatch {
@@ -85,9 +86,9 @@ std::optional<std::vector<PoolAxis>> pool_axes(const OperatorCall& call, const a
                                                int64_t spatial) {
   const auto count = static_cast<size_t>(spatial);
   const auto numbers = [&](const char* name) { return for_each_axis(call.argument(name), count); };
-  const std::vector<int64_t> window = numbers("kernel_size"), padding = numbers("padding"),
-                             dilation = numbers("dilation");
-  std::vector<int64_t> stride = numbers("stride");
+  const at::DimVector window = numbers("kernel_size"), padding = numbers("padding"),
+                      dilation = numbers("dilation");
+  at::DimVector stride = numbers("stride");
   if (stride.empty())
     stride = window;
   if (self.dim() > spatial + 2 || self.numel() == 0 || window.size() != count ||
@@ -104,15 +105,14 @@ std::optional<std::vector<PoolAxis>> pool_axes(const OperatorCall& call, const a
 }
 
 // Codes are in the order of values, so the greatest code stands for the greatest value. Gradients
-// go to the elements that were chosen.
-Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
+// go to the elements that were chosen. `axes`, where LibTorch takes the call.
+Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial,
+            const std::optional<std::vector<PoolAxis>>& axes) {
   const at::Tensor carrier = gradient_carrier(self);
   std::vector<c10::IValue> arguments = call.arguments().vec();
   const at::ScalarType type = codes(self).scalar_type();
-  if (!carrier.defined() && type == at::kChar && self.device().is_cpu()) {
-    if (const auto axes = pool_axes(call, self, spatial))
-      return {max_of_codes(codes(self), *axes), carrier};
-  }
+  if (!carrier.defined() && type == at::kChar && self.device().is_cpu() && axes.has_value())
+    return {max_of_codes(codes(self), *axes), carrier};
   arguments[0] = codes(self).to(*compared_type(type));
   if (!carrier.defined()) {
     return {call_operator(call.schema(), std::move(arguments)).toTensor().to(type), carrier};
@@ -126,36 +126,37 @@ Pooled pool(const OperatorCall& call, const at::Tensor& self, int64_t spatial) {
           carrier.flatten(-spatial).gather(-1, indices.flatten(-spatial)).reshape(indices.sizes())};
 }
 
+RunOrReason prepare(const OperatorCall& call, int64_t spatial) {
+  if (auto refusal = needs_quantized_self(call))
+    return {nullptr, *std::move(refusal)};
+  const at::Tensor& self = call[0].toTensor();
+  if (!bound_function(self).is_monotonic())
+    return {nullptr,
+            bound_function(self).name() + " is not known to keep the order of values in its codes"};
+  if (auto refusal = needs_exact_codes(codes(self)))
+    return {nullptr, *std::move(refusal)};
+  if (self.dim() < spatial + 1)
+    return {nullptr, "it has fewer axes than the operator pools"};
+  auto pooled = pooled_function(self, self, spatial);
+  if (!pooled.function.has_value())
+    return {nullptr, std::move(pooled.why_not)};
+  // LibTorch's maximum of nothing is -inf, of which there is no code.
+  auto axes = pool_axes(call, self, spatial);
+  if (axes.has_value() && !std::all_of(axes->begin(), axes->end(),
+                                       [](const PoolAxis& axis) { return axis.is_covered(); }))
+    return {nullptr, "some of its windows have nothing but padding in them"};
+  return {[call, self, spatial, axes = std::move(axes)]() -> c10::IValue {
+            const Pooled pooled = pool(call, self, spatial, axes);
+            return make_quantized_tensor(pooled.codes,
+                                         *pooled_function(self, pooled.codes, spatial).function,
+                                         self.scalar_type(), pooled.carrier);
+          },
+          ""};
+}
+
 void add(const std::string& name, int64_t spatial) {
-  const Predicate predicate = [spatial](const OperatorCall& call) -> std::optional<std::string> {
-    if (auto refusal = needs_quantized_self(call))
-      return refusal;
-    const at::Tensor self = call[0].toTensor();
-    if (!bound_function(self).is_monotonic()) {
-      return bound_function(self).name() + " is not known to keep the order of values in its codes";
-    }
-    if (auto refusal = needs_exact_codes(codes(self)))
-      return refusal;
-    if (self.dim() < spatial + 1)
-      return "it has fewer axes than the operator pools";
-    const auto pooled = pooled_function(self, self, spatial);
-    if (!pooled.function.has_value())
-      return pooled.why_not;
-    // LibTorch's maximum of nothing is -inf, of which there is no code.
-    const auto axes = pool_axes(call, self, spatial);
-    if (axes.has_value() && !std::all_of(axes->begin(), axes->end(),
-                                         [](const PoolAxis& axis) { return axis.is_covered(); }))
-      return "some of its windows have nothing but padding in them";
-    return std::nullopt;
-  };
-  register_builtin(
-      name, "maximum of codes", predicate, [spatial](const OperatorCall& call) -> c10::IValue {
-        const at::Tensor self = call[0].toTensor();
-        const Pooled pooled = pool(call, self, spatial);
-        return make_quantized_tensor(pooled.codes,
-                                     *pooled_function(self, pooled.codes, spatial).function,
-                                     self.scalar_type(), pooled.carrier);
-      });
+  register_prepared(name, "maximum of codes",
+                    [spatial](const OperatorCall& call) { return prepare(call, spatial); });
 }
 
 }  // namespace

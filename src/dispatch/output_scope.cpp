@@ -1,18 +1,21 @@
 #include "dispatch/output_scope.h"
 
+#include <utility>
+
 namespace ff::dispatch {
 namespace {
 
-thread_local WantedOutput wanted_here;
+thread_local const WantedOutput* wanted_here = nullptr;
 
 }  // namespace
 
 const WantedOutput& wanted_output() {
-  return wanted_here;
+  static const WantedOutput nobody;
+  return wanted_here == nullptr ? nobody : *wanted_here;
 }
 
-OutputScope::OutputScope(const WantedOutput& output) : before_(wanted_here) {
-  wanted_here = output;
+OutputScope::OutputScope(WantedOutput output) : output_(std::move(output)), before_(wanted_here) {
+  wanted_here = &output_;
 }
 
 OutputScope::~OutputScope() {

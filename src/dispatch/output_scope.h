@@ -28,13 +28,14 @@ const WantedOutput& wanted_output();
 /// done nothing of it.
 class OutputScope {
  public:
-  explicit OutputScope(const WantedOutput& output);
+  explicit OutputScope(WantedOutput output);
   ~OutputScope();
   OutputScope(const OutputScope&) = delete;
   OutputScope& operator=(const OutputScope&) = delete;
 
  private:
-  WantedOutput before_;
+  WantedOutput output_;
+  const WantedOutput* before_;
 };
 
 }  // namespace ff::dispatch

@@ -8,6 +8,7 @@
 
 #include "dispatch/boxed.h"
 #include "dispatch/builtin.h"
+#include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 
 // upsample_nearest repeats codes, or leaves some out.
@@ -90,7 +91,7 @@ std::optional<std::vector<Stretch>> stretches(const OperatorCall& call, const at
   return all;
 }
 
-bool is_exact(const std::vector<Stretch>& axes) {
+bool are_exact(const std::vector<Stretch>& axes) {
   return std::all_of(axes.begin(), axes.end(), [](const Stretch& axis) { return axis.is_exact(); });
 }
 
@@ -102,24 +103,6 @@ BoundQuantizationFunction::Restructured restructured(const at::Tensor& self,
       {StructuralChange::Resize{std::move(axes)}, self.sizes().vec(), result.sizes().vec()});
 }
 
-std::optional<std::string> why_not(const OperatorCall& call, int64_t spatial) {
-  if (auto refusal = needs_quantized_self(call))
-    return refusal;
-  const at::Tensor self = call[0].toTensor();
-  const auto axes = stretches(call, self, spatial);
-  if (!axes.has_value())
-    return "its sizes or scales are not those of a batch of images";
-  const at::ScalarType type = codes(self).scalar_type();
-  const std::optional<at::ScalarType> copied = copied_type(type);
-  if (!copied.has_value())
-    return c10::str("its codes have type ", type, ", which is not copied");
-  if ((*copied == at::kDouble) != (self.scalar_type() == at::kDouble) && !is_exact(*axes))
-    return c10::str("positions of values of type ", self.scalar_type(),
-                    " are rounded otherwise than those of its codes, which have type ", type);
-  const auto result = restructured(self, self);
-  return result.function.has_value() ? std::nullopt : std::optional(result.why_not);
-}
-
 // The codes as the values lie.
 at::Tensor laid_out_as(const at::Tensor& self, const at::Tensor& codes) {
   if (codes.strides() == self.strides())
@@ -127,20 +110,40 @@ at::Tensor laid_out_as(const at::Tensor& self, const at::Tensor& codes) {
   return at::empty_strided(self.sizes(), self.strides(), codes.options()).copy_(codes);
 }
 
-c10::IValue upsample(const OperatorCall& call, int64_t spatial) {
-  const at::Tensor self = call[0].toTensor();
+c10::IValue upsample(const OperatorCall& call, const at::Tensor& self, bool is_exact) {
   const auto on = [&](const at::Tensor& tensor) {
     std::vector<c10::IValue> arguments = call.arguments().vec();
     arguments[0] = tensor;
     return call_operator(call.schema(), std::move(arguments)).toTensor();
   };
   const at::ScalarType type = codes(self).scalar_type();
-  const at::Tensor given =
-      is_exact(*stretches(call, self, spatial)) ? codes(self) : laid_out_as(self, codes(self));
+  const at::Tensor given = is_exact ? codes(self) : laid_out_as(self, codes(self));
   const at::Tensor results = as_type(on(as_type(given, *copied_type(type))), type);
   const at::Tensor carrier = gradient_carrier(self);
   return make_quantized_tensor(results, *restructured(self, results).function, self.scalar_type(),
                                carrier.defined() ? on(carrier) : carrier);
+}
+
+RunOrReason prepare(const OperatorCall& call, int64_t spatial) {
+  if (auto refusal = needs_quantized_self(call))
+    return {nullptr, *std::move(refusal)};
+  const at::Tensor& self = call[0].toTensor();
+  const auto axes = stretches(call, self, spatial);
+  if (!axes.has_value())
+    return {nullptr, "its sizes or scales are not those of a batch of images"};
+  const at::ScalarType type = codes(self).scalar_type();
+  const std::optional<at::ScalarType> copied = copied_type(type);
+  if (!copied.has_value())
+    return {nullptr, c10::str("its codes have type ", type, ", which is not copied")};
+  const bool is_exact = are_exact(*axes);
+  if ((*copied == at::kDouble) != (self.scalar_type() == at::kDouble) && !is_exact)
+    return {nullptr,
+            c10::str("positions of values of type ", self.scalar_type(),
+                     " are rounded otherwise than those of its codes, which have type ", type)};
+  auto result = restructured(self, self);
+  if (!result.function.has_value())
+    return {nullptr, std::move(result.why_not)};
+  return {[call, self, is_exact]() -> c10::IValue { return upsample(call, self, is_exact); }, ""};
 }
 
 }  // namespace
@@ -149,10 +152,8 @@ void register_upsample_nearest() {
   for (const int64_t spatial : {1, 2, 3}) {
     for (const char* name : {"aten::upsample_nearest", "aten::_upsample_nearest_exact"}) {
       for (const char* overload : {"", ".vec"}) {
-        register_builtin(
-            name + std::to_string(spatial) + "d" + overload, "repeat codes",
-            [=](const OperatorCall& call) { return why_not(call, spatial); },
-            [=](const OperatorCall& call) { return upsample(call, spatial); });
+        register_prepared(name + std::to_string(spatial) + "d" + overload, "repeat codes",
+                          [=](const OperatorCall& call) { return prepare(call, spatial); });
       }
     }
   }

@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
 #include <c10/util/StringUtil.h>
 
@@ -5,10 +6,11 @@
 #include <array>
 #include <cstring>
 
-#include "dispatch/boxed.h"
+#include "dispatch/registry.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
+#include "integer/code_memory.h"
 #include "integer/grid.h"
 #include "kernels/table.h"
 #include "quantization/cpu_memory.h"
@@ -18,28 +20,9 @@ namespace ff::integer {
 namespace {
 
 using dispatch::OperatorCall;
+using dispatch::RunOrReason;
 using dispatch::wanted_output;
 using Kernel = decltype(kernels::ArithmeticEntries::add_codes);
-
-std::optional<std::string> why_no_arithmetic(const OperatorCall& call) {
-  if (!integers_enabled())
-    return kIntegersAreOff;
-  for (size_t i = 0; i < 2; ++i) {
-    const std::string& name = call.schema().arguments()[i].name();
-    if (!call[i].isTensor() || !is_quantized(call[i].toTensor()))
-      return "its operand '" + name + "' is not quantized";
-    const GridOrReason grid = grid_of(call[i].toTensor());
-    if (!grid.grid.has_value())
-      return "its operand '" + name + "': " + grid.why_not;
-  }
-  const auto alpha = call.schema().argumentIndexWithName("alpha");
-  if (alpha.has_value() && call[*alpha].toScalar().toDouble() != 1)
-    return c10::str("its factor alpha is ", call[*alpha].toScalar().toDouble(),
-                    ", and integers take 1");
-  if (!grid_of(wanted_output()).has_value())
-    return kNoOutputGrid;
-  return std::nullopt;
-}
 
 kernels::Combination grids_of(const Grid& a, const Grid& b, const Grid& output, bool subtract) {
   return {a.scale,
@@ -74,8 +57,22 @@ class Together {
   std::array<int8_t, kBlock> block_;
 };
 
+// Both lie in memory in the same order, without gaps.
+at::Tensor combine_dense(const at::Tensor& a, const at::Tensor& b, Kernel kernel,
+                         const kernels::Combination& grids) {
+  const at::Tensor results = empty_codes(a.sizes(), a.strides());
+  const auto *first = a.const_data_ptr<int8_t>(), *second = b.const_data_ptr<int8_t>();
+  auto* to = results.mutable_data_ptr<int8_t>();
+  at::parallel_for(0, a.numel(), at::internal::GRAIN_SIZE, [&](int64_t begin, int64_t end) {
+    kernel(first + begin, second + begin, to + begin, end - begin, grids);
+  });
+  return results;
+}
+
 at::Tensor combine(const at::Tensor& a, const at::Tensor& b, Kernel kernel,
                    const kernels::Combination& grids) {
+  if (a.sizes() == b.sizes() && a.strides() == b.strides() && a.is_non_overlapping_and_dense())
+    return combine_dense(a, b, kernel, grids);
   at::TensorIterator iterator = at::TensorIteratorConfig()
                                     .add_owned_output(at::Tensor())
                                     .add_owned_const_input(a)
@@ -102,16 +99,37 @@ at::Tensor combine(const at::Tensor& a, const at::Tensor& b, Kernel kernel,
   return iterator.output();
 }
 
+RunOrReason prepare(const OperatorCall& call, Kernel kernel, bool subtract) {
+  if (!integers_enabled())
+    return {nullptr, kIntegersAreOff};
+  std::array<GridOrReason, 2> grids;
+  for (size_t i = 0; i < 2; ++i) {
+    const std::string& name = call.schema().arguments()[i].name();
+    if (!call[i].isTensor() || !is_quantized(call[i].toTensor()))
+      return {nullptr, "its operand '" + name + "' is not quantized"};
+    grids[i] = grid_of(call[i].toTensor());
+    if (!grids[i].grid.has_value())
+      return {nullptr, "its operand '" + name + "': " + grids[i].why_not};
+  }
+  const auto alpha = call.schema().argumentIndexWithName("alpha");
+  if (alpha.has_value() && call[*alpha].toScalar().toDouble() != 1)
+    return {nullptr, c10::str("its factor alpha is ", call[*alpha].toScalar().toDouble(),
+                              ", and integers take 1")};
+  const std::optional<Grid> output = grid_of(wanted_output());
+  if (!output.has_value())
+    return {nullptr, kNoOutputGrid};
+  return {
+      [=, a = call[0].toTensor(), b = call[1].toTensor(), function = *wanted_output().function,
+       combination = grids_of(*grids[0].grid, *grids[1].grid, *output, subtract)]() -> c10::IValue {
+        return function.attach(combine(codes(a), codes(b), kernel, combination), at::kFloat);
+      },
+      ""};
+}
+
 void add(const char* name, Kernel kernels::ArithmeticEntries::*kernel, bool subtract) {
-  dispatch::register_builtin(
-      name, "arithmetic of codes", why_no_arithmetic, [=](const OperatorCall& call) -> c10::IValue {
-        const at::Tensor a = call[0].toTensor(), b = call[1].toTensor();
-        const dispatch::WantedOutput& output = wanted_output();
-        const kernels::Combination grids =
-            grids_of(*grid_of(a).grid, *grid_of(b).grid, *grid_of(output), subtract);
-        return output.function->attach(
-            combine(codes(a), codes(b), kernel_table().arithmetic.*kernel, grids), at::kFloat);
-      });
+  dispatch::register_prepared(name, "arithmetic of codes", [=](const OperatorCall& call) {
+    return prepare(call, kernel_table().arithmetic.*kernel, subtract);
+  });
 }
 
 }  // namespace

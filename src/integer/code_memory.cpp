@@ -3,6 +3,7 @@
 #include <ATen/EmptyTensor.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/strides.h>
 
 #include <map>
 #include <mutex>
@@ -29,7 +30,7 @@ class CodePool final : public c10::Allocator {
   }
 
   void release() {
-    std::multimap<size_t, Block*> unused;
+    Blocks unused;
     {
       const std::scoped_lock lock(mutex_);
       unused.swap(free_);
@@ -45,9 +46,12 @@ class CodePool final : public c10::Allocator {
   }
 
  private:
+  struct Block;
+  using Blocks = std::multimap<size_t, Block*>;
   struct Block {
     size_t size;
     c10::DataPtr memory;
+    Blocks::node_type node;  // its place among those that are free, so that none is made each time
   };
 
   // Sizes are few, so that blocks fit again.
@@ -63,11 +67,11 @@ class CodePool final : public c10::Allocator {
       if (found != free_.end() && found->first <= 2 * size) {
         Block* block = found->second;
         kept_ -= block->size;
-        free_.erase(found);
+        block->node = free_.extract(found);
         return block;
       }
     }
-    auto* block = new Block{size, c10::GetCPUAllocator()->allocate(size)};
+    auto* block = new Block{size, c10::GetCPUAllocator()->allocate(size), {}};
     advise_huge_pages(block->memory.get(), size);
     return block;
   }
@@ -82,7 +86,10 @@ class CodePool final : public c10::Allocator {
       const std::scoped_lock lock(pool.mutex_);
       if (pool.kept_ + block->size <= kMost) {
         pool.kept_ += block->size;
-        pool.free_.emplace(block->size, block);
+        if (block->node.empty())
+          pool.free_.emplace(block->size, block);
+        else
+          pool.free_.insert(std::move(block->node));
         return;
       }
     }
@@ -90,16 +97,19 @@ class CodePool final : public c10::Allocator {
   }
 
   std::mutex mutex_;
-  std::multimap<size_t, Block*> free_;
+  Blocks free_;
   size_t kept_ = 0;
 };
 
 }  // namespace
 
+at::Tensor empty_codes(c10::IntArrayRef sizes, c10::IntArrayRef strides) {
+  return at::detail::empty_strided_generic(sizes, strides, &CodePool::instance(),
+                                           c10::DispatchKeySet(c10::DispatchKey::CPU), at::kChar);
+}
+
 at::Tensor empty_codes(c10::IntArrayRef sizes) {
-  return at::detail::empty_generic(sizes, &CodePool::instance(),
-                                   c10::DispatchKeySet(c10::DispatchKey::CPU), at::kChar,
-                                   std::nullopt);
+  return empty_codes(sizes, c10::contiguous_strides(sizes));
 }
 
 void release_code_memory() {

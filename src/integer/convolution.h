@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ATen/core/DimVector.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "dispatch/output_scope.h"
 #include "dispatch/registry.h"
@@ -16,7 +16,7 @@ namespace ff::integer {
 /// The geometry of a convolution over any number of axes; a linear layer has none.
 struct Window {
   /// One number for each axis.
-  std::vector<int64_t> stride, padding, dilation;
+  at::DimVector stride, padding, dilation;
   /// Independent groups of channels.
   int64_t groups = 1;
 };

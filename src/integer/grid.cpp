@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/quick_cast.h"
 #include "fastforward/quantization/affine.h"
 #include "fastforward/quantization/bound_arguments.h"
 #include "fastforward/tensor/quantized_tensor.h"
@@ -25,7 +26,7 @@ struct Parameters {
 
 // Null for another function.
 std::optional<Parameters> parameters_of(const BoundQuantizationFunction& function) {
-  const auto* affine = dynamic_cast<const Affine*>(&function.implementation());
+  const auto* affine = quick_cast<const Affine>(&function.implementation());
   if (affine == nullptr)
     return std::nullopt;
   const auto& [scale, offset, granularity, num_bits, codes_dtype] = affine->tuple();
@@ -50,6 +51,12 @@ double zero_of(const Parameters& parameters, int64_t tile) {
   const bool is_float = parameters.offset->scalar_type() != at::kDouble;
   const double offset = number_at(*parameters.offset, tile);
   return is_float ? std::nearbyintf(static_cast<float>(offset)) : std::nearbyint(offset);
+}
+
+// True if each index of an axis has a tile of its own, as the kernels take it.
+bool is_for_each(const Granularity& granularity, int64_t axis) {
+  const auto* channels = std::get_if<PerChannel>(&granularity.kind());
+  return channels != nullptr && channels->axes.size() == 1 && channels->axes[0] == axis;
 }
 
 std::string check_tensor(const at::Tensor& tensor) {
@@ -104,7 +111,7 @@ GridOrReason grid_of(const at::Tensor& tensor) {
   std::string why_not = check_tensor(tensor);
   if (!why_not.empty())
     return {std::nullopt, std::move(why_not)};
-  return grid_of(bound_function(tensor));
+  return grid_of(as_quantized(tensor)->function());
 }
 
 std::optional<Grid> grid_of(const dispatch::WantedOutput& output) {
@@ -123,13 +130,13 @@ WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
   std::string why_not = check_tensor(weight);
   if (!why_not.empty())
     return {{}, std::move(why_not)};
-  const BoundQuantizationFunction function = bound_function(weight);
+  const BoundQuantizationFunction& function = as_quantized(weight)->function();
   const std::optional<Parameters> parameters = parameters_of(function);
   if (!parameters.has_value())
     return {{}, no_affine(function)};
   const int64_t tiles = parameters->scale.numel();
   const at::Tensor& scale = parameters->scale;
-  if (tiles != 1) {
+  if (tiles != 1 && !is_for_each(parameters->granularity, axis)) {
     const std::vector<int64_t> tile = parameters->granularity.tile_size(weight.sizes());
     for (int64_t i = 0; i < weight.dim(); ++i) {
       const int64_t expected = i == axis ? 1 : weight.size(i);
@@ -143,8 +150,8 @@ WeightScales weight_scales(const at::Tensor& weight, int64_t axis) {
     if (zero_of(*parameters, i) != 0)
       return {{}, "it has an offset, and integers take symmetric weights"};
   }
-  const bool is_double = scale.scalar_type() == at::kDouble;
-  return {scale.to(is_double ? at::kDouble : at::kFloat).contiguous(), ""};
+  const bool is_taken = scale.scalar_type() == at::kFloat || scale.scalar_type() == at::kDouble;
+  return {(is_taken ? scale : scale.to(at::kFloat)).contiguous(), ""};
 }
 
 }  // namespace ff::integer

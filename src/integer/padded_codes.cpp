@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/quick_cast.h"
 #include "tensor/quantized_tensor_impl.h"
 
 namespace ff::integer {
@@ -38,23 +39,22 @@ class PaddedSource final : public CodesSource {
   mutable at::Tensor all_;
 };
 
-// Those of codes whose channels lie together.
-std::vector<int64_t> channels_last_strides(const std::vector<int64_t>& sizes) {
-  std::vector<int64_t> strides(sizes.size());
-  int64_t stride = sizes[1];
+}  // namespace
+
+at::DimVector channels_last_strides(c10::IntArrayRef sizes) {
+  at::DimVector strides(sizes.size());
+  int64_t stride = std::max<int64_t>(sizes[1], 1);
   for (size_t axis = sizes.size(); axis-- > 2;) {
     strides[axis] = stride;
-    stride *= sizes[axis];
+    stride *= std::max<int64_t>(sizes[axis], 1);
   }
   strides[1] = 1;
   strides[0] = stride;
   return strides;
 }
 
-}  // namespace
-
 at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& function) {
-  std::vector<int64_t> sizes = codes.inner.sizes().vec();
+  at::DimVector sizes(codes.inner.sizes());
   for (size_t axis = 0; axis < codes.before.size(); ++axis)
     sizes[axis + 2] += codes.before[axis] + codes.after[axis];
   const at::Device device = codes.inner.device();
@@ -66,7 +66,7 @@ at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& fun
 const PaddedCodes* padded_codes(const at::Tensor& tensor) {
   const QuantizedTensorImpl* impl = as_quantized(tensor);
   const auto* source =
-      impl == nullptr ? nullptr : dynamic_cast<const PaddedSource*>(impl->source().get());
+      impl == nullptr ? nullptr : quick_cast<const PaddedSource>(impl->source().get());
   return source == nullptr ? nullptr : &source->parts();
 }
 

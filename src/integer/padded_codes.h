@@ -1,9 +1,9 @@
 #pragma once
 
+#include <ATen/core/DimVector.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "fastforward/tensor/bound_function.h"
 
@@ -17,7 +17,7 @@ struct PaddedCodes {
   /// The code of the border.
   int8_t fill;
   /// For each axis of the image, how wide the border is in front of it and behind it.
-  std::vector<int64_t> before, after;
+  at::DimVector before, after;
 };
 
 /// A quantized tensor of these codes, with channels that lie together; they are put together when
@@ -26,6 +26,9 @@ at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& fun
 
 /// What a tensor of padded_tensor was made of; null for others.
 const PaddedCodes* padded_codes(const at::Tensor& tensor);
+
+/// The strides of a tensor [batch, channels, axes...] whose channels lie together.
+at::DimVector channels_last_strides(c10::IntArrayRef sizes);
 
 /// True if a padding, as aten::constant_pad_nd takes it, is a border around channels-last images.
 bool is_border(const at::Tensor& codes, c10::IntArrayRef padding);

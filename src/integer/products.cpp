@@ -63,7 +63,7 @@ size_t axes_of(const OperatorCall& call) {
 // conv1d, conv2d, conv3d, convolution and _convolution have these arguments. Without padding.
 Window window_of(const OperatorCall& call) {
   const size_t axes = axes_of(call);
-  return {for_each_axis(call.argument("stride"), axes), std::vector<int64_t>(axes, 0),
+  return {for_each_axis(call.argument("stride"), axes), at::DimVector(axes, 0),
           for_each_axis(call.argument("dilation"), axes), call.argument("groups").toInt()};
 }
 
@@ -100,7 +100,7 @@ RunOrReason convolve_same(const OperatorCall& call) {
   Window window = window_of(call);
   if (std::any_of(window.stride.begin(), window.stride.end(), [](int64_t n) { return n != 1; }))
     return {nullptr, "its padding is 'same', and its stride is not 1"};
-  std::vector<int64_t> before;
+  at::DimVector before;
   window.padding.clear();
   for (size_t axis = 0; axis < window.dilation.size(); ++axis) {
     const int64_t border =

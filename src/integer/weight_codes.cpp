@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/quick_cast.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/packed_weight.h"
 #include "tensor/quantized_tensor_impl.h"
@@ -109,7 +110,7 @@ std::shared_ptr<const CodesSource> WeightCodes::transposed() const {
 
 std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& weight, int64_t groups) {
   const CodesSource* source = as_quantized(weight)->source().get();
-  if (const auto* own = dynamic_cast<const WeightCodes*>(source))
+  if (const auto* own = quick_cast<const WeightCodes>(source))
     return own->packed(groups);
   const at::Tensor codes = ff::codes(weight);
   if (codes.is_inference())  // no version tells whether they were changed

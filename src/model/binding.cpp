@@ -5,10 +5,14 @@
 
 #include <algorithm>
 
+#include "core/quick_cast.h"
 #include "fastforward/nn/disable_quantization.h"
+#include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/module_state.h"
 #include "fastforward/nn/quantizer_stub.h"
 #include "fastforward/nn/replace_quantizer.h"
+#include "fastforward/quantization/affine.h"
+#include "fastforward/quantization/bound_arguments.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/packed_weight.h"
 #include "model/normal_mode.h"
@@ -28,11 +32,62 @@ at::Tensor quantized(nn::QuantizerImpl& quantizer, const at::Tensor& weight, Wei
   return quantizer.fake_quantize(weight);
 }
 
+// The tensors that a quantized weight is made of.
+std::vector<at::Tensor> sources_of(const nn::QuantizerImpl& quantizer, const at::Tensor& weight,
+                                   const BatchNormFold* fold, const ModelTensors& tensors) {
+  std::vector<at::Tensor> sources;
+  constexpr size_t kMost = 8;  // weight, bias, four of the batch norm, scale, offset
+  sources.reserve(kMost);
+  sources.push_back(weight);
+  if (fold != nullptr) {
+    for (const ValueId value : {fold->bias, fold->scale, fold->shift, fold->mean, fold->variance}) {
+      if (value >= 0)
+        sources.push_back(tensors[value]);
+    }
+  }
+  nn::detail::ModuleState::append_tensors(quantizer, sources);
+  return sources;
+}
+
+// True if the quantizer's function would be bound to the same arguments now.
+bool is_bound_to(const BoundQuantizationFunction& function,
+                 const nn::LinearQuantizerImpl& quantizer) {
+  using Affine = detail::BoundArguments<AffineQuantizationFunction>;
+  const auto* affine = quick_cast<const Affine>(&function.implementation());
+  if (affine == nullptr || !quantizer.is_initialized())
+    return false;
+  const auto& [scale, offset, granularity, num_bits, codes_dtype] = affine->tuple();
+  const auto& options = quantizer.options;
+  return scale.is_same(quantizer.scale) &&
+         offset.value_or(at::Tensor()).is_same(quantizer.offset) &&
+         granularity == options.granularity() && num_bits == options.num_bits() &&
+         codes_dtype == options.quantized_dtype();
+}
+
 }  // namespace
+
+Binding::Source::Source(at::Tensor of)
+    : tensor(std::move(of)),
+      memory(tensor.const_data_ptr()),
+      version(static_cast<uint32_t>(tensor._version())) {}
+
+bool Binding::Source::is_still(const at::Tensor& now) const {
+  return tensor.is_same(now) && memory == now.const_data_ptr() &&
+         version == static_cast<uint32_t>(now._version());
+}
+
+bool Binding::Kept::is_of(const nn::Quantizer& now, const std::vector<at::Tensor>& tensors) const {
+  return quantizer.ptr() == now.ptr() &&
+         std::equal(sources.begin(), sources.end(), tensors.begin(), tensors.end(),
+                    [](const Source& source, const at::Tensor& tensor) {
+                      return source.is_still(tensor);
+                    });
+}
 
 Binding::Binding(std::shared_ptr<const Program> program)
     : program_(std::move(program)),
       sites_(program_->plan.places.size()),
+      functions_(program_->plan.places.size()),
       integers_(program_->recording.graph.calls().size()) {
   for (auto& kept : kept_)
     kept.resize(program_->plan.places.size());
@@ -40,6 +95,29 @@ Binding::Binding(std::shared_ptr<const Program> program)
 
 void Binding::set_site(size_t place, std::shared_ptr<SiteImpl> site) {
   sites_[place] = std::move(site);
+}
+
+nn::Quantizer Binding::quantizer(size_t place) const {
+  const std::string& name = program_->place_names[place].name;
+  // Without the two dynamic_casts of quantizer().
+  const auto* child = nn::detail::ModuleState::find_child(*sites_[place], name);
+  if (child != nullptr && typeid(**child) == typeid(nn::LinearQuantizerImpl))
+    return std::static_pointer_cast<nn::LinearQuantizerImpl>(*child);
+  return sites_[place]->quantizer(name);
+}
+
+std::optional<BoundQuantizationFunction> Binding::fixed_function(
+    size_t place, const nn::QuantizerImpl& quantizer) {
+  // A type derived from it may have another function.
+  if (typeid(quantizer) != typeid(nn::LinearQuantizerImpl) ||
+      !quantizer.overrides().entries()->empty())
+    return quantizer.fixed_function();
+  const auto& linear = static_cast<const nn::LinearQuantizerImpl&>(quantizer);
+  const std::scoped_lock lock(mutex_);
+  std::optional<BoundQuantizationFunction>& function = functions_[place];
+  if (!function.has_value() || !is_bound_to(*function, linear))
+    function = linear.fixed_function();
+  return function;
 }
 
 void Binding::replace(size_t place, nn::Quantizer quantizer) {
@@ -77,32 +155,28 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
                                           const BatchNormFold* fold, const ModelTensors& tensors,
                                           WeightForm form) {
   nn::Quantizer quantizer = this->quantizer(place);
+  const std::vector<at::Tensor> sources = sources_of(*quantizer, weight, fold, tensors);
+  const bool may_keep =
+      quantizer->overrides().entries()->empty() &&
+      std::none_of(sources.begin(), sources.end(),
+                   [has_gradients = at::GradMode::is_enabled()](const at::Tensor& tensor) {
+                     return tensor.is_inference() || (has_gradients && tensor.requires_grad());
+                   });
+  std::optional<Kept>& kept = kept_[static_cast<size_t>(form)][place];
+  if (may_keep) {
+    const std::scoped_lock lock(mutex_);
+    if (kept.has_value() && kept->is_of(quantizer, sources))
+      return kept->weight;
+  }
   const bool is_just_off =
       quantizer->overrides().entries()->size() == 1 && is_quantization_disabled(*quantizer);
   if (nn::is_stub(*quantizer) || is_just_off)
     return {weight, {}};
-  std::vector<at::Tensor> sources = {weight};
-  if (fold != nullptr) {
-    for (const ValueId value : {fold->bias, fold->scale, fold->shift, fold->mean, fold->variance}) {
-      if (value >= 0)
-        sources.push_back(tensors[value]);
-    }
-  }
-  nn::detail::ModuleState::append_tensors(*quantizer, sources);
-  const bool may_keep =
-      quantizer->overrides().entries()->empty() &&
-      std::none_of(sources.begin(), sources.end(), [](const at::Tensor& tensor) {
-        return tensor.is_inference() || (at::GradMode::is_enabled() && tensor.requires_grad());
-      });
-  std::optional<Kept>* kept = &kept_[static_cast<size_t>(form)][place];
-  std::vector<Stamp> stamps = {{quantizer.ptr().get(), nullptr, 0}};
+  // As they were before they were read.
+  std::vector<Source> now;
   if (may_keep) {
-    for (const at::Tensor& tensor : sources)
-      stamps.push_back({tensor.unsafeGetTensorImpl(), tensor.const_data_ptr(),
-                        static_cast<uint32_t>(tensor._version())});
-    const std::scoped_lock lock(mutex_);
-    if (kept->has_value() && (*kept)->stamps == stamps)
-      return (*kept)->weight;
+    for (const at::Tensor& source : sources)
+      now.emplace_back(source);
   }
   std::optional<NormalMode> normal;  // what is kept has a version
   if (may_keep && form == WeightForm::kCodes)
@@ -118,7 +192,7 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
   }
   if (may_keep) {
     const std::scoped_lock lock(mutex_);
-    *kept = Kept{std::move(stamps), std::move(sources), result};
+    kept = Kept{quantizer, std::move(now), result};
   }
   return result;
 }

@@ -13,6 +13,7 @@
 
 #include "fastforward/model/float_model.h"
 #include "fastforward/nn/quantizer.h"
+#include "fastforward/tensor/bound_function.h"
 #include "model/batch_norm_folding.h"
 #include "model/program.h"
 #include "model/site.h"
@@ -58,9 +59,11 @@ class Binding {
   /// Says where a place is.
   void set_site(size_t place, std::shared_ptr<SiteImpl> site);
   /// What stands in a place now.
-  nn::Quantizer quantizer(size_t place) const {
-    return sites_[place]->quantizer(program_->place_names[place].name);
-  }
+  nn::Quantizer quantizer(size_t place) const;
+  /// The function of a place's quantizer, see QuantizerImpl::fixed_function. The one from before
+  /// where its arguments are the same objects.
+  std::optional<BoundQuantizationFunction> fixed_function(size_t place,
+                                                          const nn::QuantizerImpl& quantizer);
   /// Puts a quantizer into a place.
   void replace(size_t place, nn::Quantizer quantizer);
   /// The path of a place's quantizer.
@@ -97,17 +100,21 @@ class Binding {
   std::map<std::string, int64_t> unseen() const;
 
  private:
-  // What a quantized weight was made of.
-  struct Stamp {
-    const void* tensor;
+  // A tensor that a quantized weight was made of, as it was.
+  struct Source {
+    at::Tensor tensor;  // so that no address is used again
     const void* memory;
     uint32_t version;
-    bool operator==(const Stamp&) const = default;
+
+    explicit Source(at::Tensor of);
+    bool is_still(const at::Tensor& now) const;
   };
   struct Kept {
-    std::vector<Stamp> stamps;
-    std::vector<at::Tensor> alive;  // so that no address is used again
+    nn::Quantizer quantizer;
+    std::vector<Source> sources;
     QuantizedWeight weight;
+
+    bool is_of(const nn::Quantizer& now, const std::vector<at::Tensor>& tensors) const;
   };
 
   std::shared_ptr<const Program> program_;
@@ -116,6 +123,7 @@ class Binding {
   std::shared_ptr<const ModelTensors> tensors_;
   std::vector<at::Tensor> bare_tensors_;                  // of the model when tensors_ was made
   std::array<std::vector<std::optional<Kept>>, 2> kept_;  // for each form
+  std::vector<std::optional<BoundQuantizationFunction>> functions_;
   std::vector<std::string> integers_;
   std::map<std::string, int64_t> unseen_;
 };

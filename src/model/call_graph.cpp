@@ -5,7 +5,7 @@
 namespace ff::model {
 
 size_t CallKeyHash::operator()(const CallKey& key) const {
-  size_t hash = std::hash<std::string>()(key.site);
+  size_t hash = std::hash<std::string_view>()(key.site);
   constexpr size_t kMix = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
   for (const ValueId operand : key.operands)
     hash = (hash ^ static_cast<size_t>(operand)) * kMix;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <ATen/core/ivalue.h>
+#include <c10/util/SmallVector.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -103,11 +105,11 @@ struct Call {
 
 /// A call as it is met: its operator and what its operands are.
 struct CallKey {
-  /// The operator's site name.
-  std::string site;
+  /// The operator's site name, that of an OperatorInfo.
+  std::string_view site;
   /// Where its operands come from; of a call with parameters, these only, and of one that joins a
   /// list, the first.
-  std::vector<ValueId> operands;
+  c10::SmallVector<ValueId, 6> operands;
   /// Equal if both are.
   bool operator==(const CallKey&) const = default;
 };

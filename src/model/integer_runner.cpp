@@ -1,5 +1,6 @@
 #include "model/integer_runner.h"
 
+#include <ATen/core/DimVector.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -245,11 +246,10 @@ void IntegerRunner::refuse_inner(ValueId value, const at::Tensor& tensor, const 
 
 void IntegerRunner::refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index) {
   for (const MetOperand& operand : meeting.operands) {
-    const bool is_expected =
-        operand.value < 0 || !index.has_value()
-            ? false
-            : program().integers.inner_readers[static_cast<size_t>(operand.value)] == index;
-    if (!is_expected)
+    if (operand.value < 0)
+      continue;
+    const auto& reader = program().integers.inner_readers[static_cast<size_t>(operand.value)];
+    if (reader.has_value() && reader != index)
       refuse_inner(operand.value, meeting.tensor(operand.argument, operand.element),
                    meeting.info.name);
   }
@@ -287,14 +287,19 @@ at::Tensor IntegerRunner::laid_out(const at::Tensor& tensor, ValueId id) {
     return in_order(tensor, axes);
   if (!axes.empty() && axes.size() != static_cast<size_t>(tensor.dim()))
     return tensor;
-  std::vector<int64_t> strides(static_cast<size_t>(tensor.dim()));
-  int64_t stride = 1;
-  for (size_t i = strides.size(); i-- > 0;) {
-    const auto axis = static_cast<size_t>(axes.empty() ? static_cast<int64_t>(i) : axes[i]);
-    strides[axis] = stride;
-    stride *= std::max<int64_t>(tensor.size(static_cast<int64_t>(axis)), 1);
+  const at::DimVector sizes(tensor.sizes());
+  if (axes.empty()) {
+    tensor.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
+    return tensor;
   }
-  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes().vec(), strides);
+  at::DimVector strides(sizes.size());
+  int64_t stride = 1;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    const auto axis = static_cast<size_t>(axes[i]);
+    strides[axis] = stride;
+    stride *= std::max<int64_t>(sizes[axis], 1);
+  }
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides);
   return tensor;
 }
 

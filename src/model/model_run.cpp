@@ -6,7 +6,7 @@
 
 namespace ff::model {
 
-at::Tensor Meeting::tensor(size_t argument, int element) const {
+const at::Tensor& Meeting::tensor(size_t argument, int element) const {
   return element_of(arguments()[argument], element);
 }
 
@@ -100,14 +100,9 @@ void ModelRun::meet(Meeting& meeting) {
     const c10::IValue& argument = arguments[i];
     if (argument.isTensor()) {
       add_operand(meeting, i, -1, argument.toTensor());
-    } else if (argument.isTensorList()) {
-      int element = 0;
-      for (const at::Tensor& tensor : argument.toTensorVector())
-        add_operand(meeting, i, element++, tensor);
-    } else if (argument.isOptionalTensorList()) {
-      int element = 0;
-      for (const std::optional<at::Tensor>& tensor : argument.toOptionalTensorVector())
-        add_operand(meeting, i, element++, tensor.value_or(at::Tensor()));
+    } else if (argument.isList() && (argument.isTensorList() || argument.isOptionalTensorList())) {
+      for (int element = 0; element < static_cast<int>(argument.toListRef().size()); ++element)
+        add_operand(meeting, i, element, element_of(argument, element));
     }
   }
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/util/SmallVector.h>
+
 #include <vector>
 
 #include "model/call_graph.h"
@@ -17,7 +19,7 @@ struct Meeting {
   /// Its arguments are at the end of it, later its results.
   torch::jit::Stack& stack;
   /// The tensors that it reads.
-  std::vector<MetOperand> operands;
+  c10::SmallVector<MetOperand, 6> operands;
   /// Number of its key, -1 if no example showed it.
   int key = -1;
   /// Which of the calls with this key in this run it is.
@@ -39,7 +41,7 @@ struct Meeting {
     return c10::ArrayRef<c10::IValue>(stack.data() + first, stack.size() - first);
   }
   /// The tensor that an operand is.
-  at::Tensor tensor(size_t argument, int element) const;
+  const at::Tensor& tensor(size_t argument, int element) const;
 };
 
 /// One run of a model under the mode: finds out for each operator which call of the graph it is.

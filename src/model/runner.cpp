@@ -5,7 +5,9 @@
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "core/quick_cast.h"
 #include "fastforward/nn/disable_quantization.h"
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/nn/quantizer_stub.h"
@@ -40,7 +42,8 @@ Runner::Runner(QuantizedModelImpl& model, std::shared_ptr<const ModelTensors> te
       model_(model),
       program_(*model.program_),
       binding_(*model.binding_),
-      tensors_(std::move(tensors)) {}
+      tensors_(std::move(tensors)),
+      folded_biases_(program_.plan.folds.size()) {}
 
 void Runner::rethrow_own_error() const {
   if (own_error_ != nullptr)
@@ -70,7 +73,7 @@ void Runner::refuse_uninitialized() const {
 
 nn::Quantizer Runner::quantizer(size_t place) const {
   nn::Quantizer quantizer = binding_.quantizer(place);
-  const auto* linear = dynamic_cast<const nn::LinearQuantizerImpl*>(quantizer.ptr().get());
+  const auto* linear = quick_cast<const nn::LinearQuantizerImpl>(quantizer.ptr().get());
   if (linear != nullptr && !linear->is_initialized() && quantizer->overrides().entries()->empty())
     refuse_uninitialized();
   return quantizer;
@@ -80,25 +83,21 @@ at::Tensor Runner::on_grid(size_t place, const at::Tensor& data, bool overwrite)
   return keep_error([&] { return quantizer(place)->fake_quantize(data, overwrite); });
 }
 
-const at::Tensor* Runner::folded_bias(size_t fold) const {
-  const auto found = folded_biases_.find(fold);
-  return found == folded_biases_.end() ? nullptr : &found->second;
-}
-
 ChainOutput Runner::chain_output(size_t index) {
   const std::optional<Chain>& chain = program_.integers.calls[index].chain;
-  const auto is_folded = [&](size_t fold) { return folded_bias(fold) != nullptr; };
+  const auto is_folded = [&](size_t fold) { return folded_bias(fold).defined(); };
   // A dropout, which examples do not show, may come between.
   if (model_.is_training())
     return {};
   if (!chain.has_value() || !std::all_of(chain->folds.begin(), chain->folds.end(), is_folded))
     return {};
+  const size_t place = chain->place;
   std::optional<BoundQuantizationFunction> function =
-      keep_error([&] { return quantizer(chain->place)->fixed_function(); });
+      keep_error([&] { return binding_.fixed_function(place, *quantizer(place)); });
   if (!function.has_value() || !integer::grid_of(*function).grid.has_value())
     return {};
   return {std::move(function),
-          chain->fold_bias.has_value() ? *folded_bias(*chain->fold_bias) : tensors()[chain->bias],
+          chain->fold_bias.has_value() ? folded_bias(*chain->fold_bias) : tensors()[chain->bias],
           chain->minimum, chain->maximum};
 }
 
@@ -128,7 +127,7 @@ at::Tensor Runner::quantized_weight(size_t place, size_t index, const at::Tensor
         place, weight, fold.has_value() ? &program_.plan.folds[*fold] : nullptr, *tensors_,
         weight_form());
     if (fold.has_value() && quantized.bias.defined())
-      folded_biases_.insert_or_assign(*fold, std::move(quantized.bias));
+      folded_biases_[*fold] = std::move(quantized.bias);
     return std::move(quantized.weight);
   });
 }
@@ -154,10 +153,9 @@ void Runner::put_operands_on_grids(Meeting& meeting, size_t index) {
       meeting.argument(where.argument) =
           with_element(meeting.argument(where.argument), where.element, values);
   }
-  if (!plan.folded_bias.has_value())
-    return;
-  if (const at::Tensor* bias = folded_bias(*plan.folded_bias))
-    meeting.argument(program_.plan.folds[*plan.folded_bias].bias_place->second) = *bias;
+  if (plan.folded_bias.has_value() && folded_bias(*plan.folded_bias).defined())
+    meeting.argument(program_.plan.folds[*plan.folded_bias].bias_place->second) =
+        folded_bias(*plan.folded_bias);
 }
 
 void Runner::put_results_on_grids(Meeting& meeting, size_t index, size_t first) {
@@ -216,11 +214,9 @@ bool Runner::run_folded_norm(Meeting& meeting, size_t index) {
   const CallPlan& plan = program_.plan.calls[index];
   if (!plan.folded_norm.has_value())
     return false;
-  const auto found = folded_biases_.find(*plan.folded_norm);
-  if (found == folded_biases_.end())
+  const at::Tensor bias = std::exchange(folded_biases_[*plan.folded_norm], at::Tensor());
+  if (!bias.defined())
     return false;
-  const at::Tensor bias = std::move(found->second);
-  folded_biases_.erase(found);
   at::Tensor value = meeting.arguments()[0].toTensor();
   torch::jit::drop(meeting.stack, meeting.info.arguments);
   if (!program_.plan.folds[*plan.folded_norm].bias_place.has_value()) {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "dispatch/output_scope.h"
 #include "fastforward/model/quantized_model.h"
@@ -98,11 +98,14 @@ class Runner : public ModelRun {
   const ModelTensors& tensors() const {
     return *tensors_;
   }
-  /// The bias that a fold gives, until its batch norm has run; null if its weight was not folded.
-  const at::Tensor* folded_bias(size_t fold) const;
+  /// The bias that a fold gives, until its batch norm has run; undefined if its weight was not
+  /// folded.
+  const at::Tensor& folded_bias(size_t fold) const {
+    return folded_biases_[fold];
+  }
   /// The batch norm of a fold has run.
   void forget_folded_bias(size_t fold) {
-    folded_biases_.erase(fold);
+    folded_biases_[fold] = at::Tensor();
   }
 
  private:
@@ -118,8 +121,8 @@ class Runner : public ModelRun {
   const Program& program_;
   Binding& binding_;
   std::shared_ptr<const ModelTensors> tensors_;
-  // Of the folds whose weight was used in this run, until their batch norm comes.
-  std::unordered_map<size_t, at::Tensor> folded_biases_;
+  // For each fold, defined from the use of its weight until its batch norm comes.
+  std::vector<at::Tensor> folded_biases_;
   std::exception_ptr own_error_;
 };
 

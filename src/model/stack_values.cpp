@@ -18,12 +18,12 @@ c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor&
   return c10::List<std::optional<at::Tensor>>(tensors);
 }
 
-at::Tensor element_of(const c10::IValue& value, int element) {
+const at::Tensor& element_of(const c10::IValue& value, int element) {
   if (element < 0)
     return value.toTensor();
-  if (value.isTensorList())
-    return value.toTensorVector()[static_cast<size_t>(element)];
-  return value.toOptionalTensorVector()[static_cast<size_t>(element)].value_or(at::Tensor());
+  static const at::Tensor undefined;
+  const c10::IValue& inner = value.toListRef()[static_cast<size_t>(element)];
+  return inner.isNone() ? undefined : inner.toTensor();
 }
 
 std::pair<c10::IValue*, int> find_result(torch::jit::Stack& stack, size_t first, size_t result) {

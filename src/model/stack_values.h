@@ -13,7 +13,7 @@ namespace ff::model {
 c10::IValue with_element(const c10::IValue& list, int element, const at::Tensor& tensor);
 
 /// Returns the tensor at `element` of such a list; the tensor that `value` is if that is -1.
-at::Tensor element_of(const c10::IValue& value, int element);
+const at::Tensor& element_of(const c10::IValue& value, int element);
 
 /// Returns where a result is on the stack, whose results begin at `first`, and its position in a
 /// list, -1 without a list. Null if there is none.

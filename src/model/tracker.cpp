@@ -39,22 +39,24 @@ Tracker::Entry& Tracker::define(const at::Tensor& tensor, ValueId value, bool wr
     write.value = value;
     ++write.times;
   }
-  if (entries_.size() >= sweep_at_)
-    sweep();
   const c10::TensorImpl* key = tensor.unsafeGetTensorImpl();
-  const auto [found, is_new] = entries_.try_emplace(
-      key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr()),
-                 value,
-                 version_of(tensor),
-                 {}});
-  Entry& entry = found->second;
-  if (!is_new) {
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) {
+    Entry& entry = found->second;
     entry.value = value;
     entry.version = version_of(tensor);
     entry.on_grid = at::Tensor();
     entry.reads_left = 0;
+    return entry;
   }
-  return entry;
+  if (entries_.size() >= sweep_at_)
+    sweep();
+  return entries_
+      .try_emplace(key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(tensor.getIntrusivePtr()),
+                              value,
+                              version_of(tensor),
+                              {}})
+      .first->second;
 }
 
 Tracker::Entry* Tracker::find(const at::Tensor& tensor) {
