@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "kernels/product.h"
 #include "kernels/table.h"
@@ -21,9 +22,10 @@ int64_t rows_of_block(const PackedWeight& weight) {
   return std::clamp(kBytes / row / kTiles * kTiles, kTiles, kMost);
 }
 
-// Lines whose codes stay in the second cache while all channels pass by, and pointers to them too.
+// Lines whose codes, those of the block that follows, and results stay in the second cache while
+// all channels pass by, and pointers to them too.
 int64_t lines_of_block(const kernels::Lines& lines, int64_t channels) {
-  constexpr int64_t kBytes = 1 << 18, kPointers = 1 << 14;
+  constexpr int64_t kBytes = 1 << 16, kPointers = 1 << 14;
   const int64_t taps = std::max<int64_t>(1, lines.columns() * lines.height);
   const int64_t bytes = lines.columns() * std::min(lines.stride, lines.height) * channels;
   return std::max<int64_t>(1, std::min(kBytes / std::max<int64_t>(1, bytes), kPointers / taps));
@@ -93,11 +95,19 @@ void run_lines(const Product& product, const kernels::Lines& lines, const FindCo
   const int64_t blocks = (lines.count + block - 1) / block;
   const int64_t grain = grain_of(block * lines.results * channels * product.weight->taps);
   at::parallel_for(0, blocks, grain, [&](int64_t first, int64_t end) {
-    const int8_t** found = pointers(block * lines.columns() * lines.height);
+    const int64_t size = block * lines.columns() * lines.height;
+    const int8_t **found = pointers(2 * size), **next = found + size;
+    kernels::Lines some = lines;
+    const auto find = [&](int64_t b) {
+      some.next_count = b < end ? std::min(block, lines.count - b * block) : 0;
+      find_columns(b * block, some.next_count, next);
+    };
+    find(first);
     for (int64_t b = first; b < end; ++b) {
-      kernels::Lines some = lines;
-      some.count = std::min(block, lines.count - b * block);
-      find_columns(b * block, some.count, found);
+      std::swap(found, next);
+      some.count = some.next_count;
+      find(b + 1);
+      some.next = next;
       kernel(found, some, all, results + b * block * lines.results * channels, channels);
     }
   });

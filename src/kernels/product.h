@@ -73,6 +73,10 @@ struct Lines {
   int64_t stride;
   /// Columns from one column of a window to the next.
   int64_t dilation;
+  /// The columns of the lines that come next, whose memory is fetched on the way.
+  const int8_t* const* next = nullptr;
+  /// How many lines these are; at most `count`.
+  int64_t next_count = 0;
 
   /// Columns of a line.
   constexpr int64_t columns() const {

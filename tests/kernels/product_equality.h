@@ -126,7 +126,11 @@ class RandomDepthwise {
         channels_(channels),
         weights_(channels, lines.width, lines.height, random),
         columns_(lines.count * lines.columns() * lines.height, channels, random),
-        product_(weights_.product(lines.width * lines.height, 1, channels)) {}
+        product_(weights_.product(lines.width * lines.height, 1, channels)) {
+    // As if what comes next were the same again.
+    lines_.next = columns_.data();
+    lines_.next_count = lines_.count;
+  }
 
   Product& product() {
     return product_;

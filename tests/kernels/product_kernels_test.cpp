@@ -142,6 +142,24 @@ TEST(ProductKernels, Depthwise) {
   });
 }
 
+// Values that no integer of 32 bits holds go to the bounds too.
+TEST(ProductKernels, DepthwiseBeyondIntegers) {
+  for_each_table([](const Table& table) {
+    Random random(55);
+    for (const int64_t size : {3, 5}) {
+      for (const float scale : {1e6F, -1e6F, 1e30F, 3e38F}) {
+        const Lines lines{2, 9, size, size, 1, 1};
+        RandomDepthwise product(lines, 150, random);
+        const std::vector<float> factor(static_cast<size_t>(round_up(150, kPanelChannels)), scale);
+        product.product().factor = factor.data();
+        product.product().low = -100;
+        product.product().high = 90;
+        ASSERT_TRUE(depthwise_products_are_equal(table, product, 0, 0)) << size << " " << scale;
+      }
+    }
+  });
+}
+
 TEST(ProductKernels, PackedWeights) {
   std::vector<int8_t> weights(static_cast<size_t>(3 * 2 * 5));
   for (size_t i = 0; i < weights.size(); ++i)
