@@ -1,7 +1,6 @@
 #include "integer/convolution.h"
 
 #include <ATen/EmptyTensor.h>
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <c10/util/SmallVector.h>
 #include <c10/util/StringUtil.h>
@@ -9,11 +8,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "core/huge_pages.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/channels_last.h"
 #include "integer/code_memory.h"
 #include "integer/padded_codes.h"
 #include "integer/product.h"
@@ -74,48 +75,6 @@ at::Tensor empty_results(const Product& product, c10::IntArrayRef sizes, c10::In
 at::Tensor finish(const Product& product, const at::Tensor& results,
                   const dispatch::WantedOutput& output) {
   return product.output.has_value() ? output.function->attach(results, at::kFloat) : results;
-}
-
-// Puts few channels, one after the other, side by side. LibTorch's copy takes 15 instructions for
-// each code, this loop 3.
-at::Tensor interleaved(const at::Tensor& codes) {
-  const at::Tensor results = empty_codes(codes.sizes(), channels_last_strides(codes.sizes()));
-  const int64_t channels = codes.size(1), images = codes.size(0);
-  const int64_t pixels = c10::multiply_integers(codes.sizes().slice(2));
-  const auto* from = codes.const_data_ptr<int8_t>();
-  auto* to = results.mutable_data_ptr<int8_t>();
-  constexpr int64_t kBlock = 4096;  // stays in the first cache
-  at::parallel_for(0, images * pixels, kBlock, [&](int64_t first, int64_t end) {
-    while (first < end) {
-      const int64_t image = first / pixels, begin = first % pixels;
-      const int64_t n = std::min({kBlock, end - first, pixels - begin});
-      for (int64_t c = 0; c < channels; ++c) {
-        const int8_t* plane = from + (image * channels + c) * pixels + begin;
-        for (int64_t i = 0; i < n; ++i)
-          to[(first + i) * channels + c] = plane[i];
-      }
-      first += n;
-    }
-  });
-  return results;
-}
-
-// The same codes [batch, channels, axes...], pixel after pixel.
-at::Tensor channels_together(const at::Tensor& codes) {
-  int64_t stride = codes.size(1);
-  bool is_so = codes.stride(1) == 1 || codes.size(1) == 1;
-  for (int64_t axis = codes.dim() - 1; axis >= 0; --axis) {
-    if (axis == 1)
-      continue;
-    is_so = is_so && (codes.stride(axis) == stride || codes.size(axis) == 1);
-    stride *= codes.size(axis);
-  }
-  if (is_so)
-    return codes;
-  constexpr int64_t kFew = 4;
-  if (codes.size(1) <= kFew && codes.is_contiguous())
-    return interleaved(codes);
-  return codes.movedim(1, -1).contiguous().movedim(-1, 1);
 }
 
 // The codes under a window, for each place of it. Axes that are missing have one element.
@@ -317,9 +276,10 @@ at::Tensor windows(const Product& product, const at::Tensor& input,
   const at::Tensor codes = channels_together(padded != nullptr ? padded->inner : ff::codes(input));
   const PackedWeight& packed = *product.weight;
   constexpr size_t kMostInPlace = 2048;
-  const c10::SmallVector<int8_t, kMostInPlace> padding(
-      static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth),
-      product.input.code_of_zero().value_or(0));
+  c10::SmallVector<int8_t, kMostInPlace> padding;
+  padding.resize_for_overwrite(
+      static_cast<size_t>(packed.is_depthwise ? packed.channels : packed.depth));
+  std::memset(padding.data(), product.input.code_of_zero().value_or(0), padding.size());
   const c10::IntArrayRef none;
   const Rows rows(codes, sizes_of_window, window, padded == nullptr ? none : padded->before,
                   padded == nullptr ? none : padded->after, padding.data());

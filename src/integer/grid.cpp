@@ -40,7 +40,7 @@ std::string no_affine(const BoundQuantizationFunction& function) {
 
 double number_at(const at::Tensor& tensor, int64_t index) {
   if (tensor.scalar_type() == at::kFloat)
-    return tensor.const_data_ptr<float>()[index];
+    return static_cast<const float*>(tensor.const_data_ptr())[index];
   return tensor.reshape({-1})[index].item<double>();
 }
 

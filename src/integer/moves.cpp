@@ -13,6 +13,7 @@
 #include "fastforward/dispatch/strict.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
+#include "integer/channels_last.h"
 #include "integer/grid.h"
 #include "integer/padded_codes.h"
 
@@ -43,8 +44,9 @@ std::optional<int8_t> code_of(const Grid& grid, double value) {
 at::Tensor padded(const at::Tensor& self, at::DimVector padding, int8_t fill) {
   if (padded_codes(self) == nullptr && is_border(codes(self), padding)) {
     padding.resize(4);  // left, right, above, below
-    return padded_tensor({codes(self), fill, {padding[2], padding[0]}, {padding[3], padding[1]}},
-                         bound_function(self));
+    return padded_tensor(
+        {channels_together(codes(self)), fill, {padding[2], padding[0]}, {padding[3], padding[1]}},
+        bound_function(self));
   }
   return bound_function(self).attach(
       at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)), at::kFloat);

@@ -1,7 +1,6 @@
 #include "integer/padded_codes.h"
 
 #include <ATen/ops/constant_pad_nd.h>
-#include <c10/core/MemoryFormat.h>
 
 #include <algorithm>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "core/quick_cast.h"
+#include "integer/channels_last.h"
 #include "tensor/quantized_tensor_impl.h"
 
 namespace ff::integer {
@@ -41,18 +41,6 @@ class PaddedSource final : public CodesSource {
 
 }  // namespace
 
-at::DimVector channels_last_strides(c10::IntArrayRef sizes) {
-  at::DimVector strides(sizes.size());
-  int64_t stride = std::max<int64_t>(sizes[1], 1);
-  for (size_t axis = sizes.size(); axis-- > 2;) {
-    strides[axis] = stride;
-    stride *= std::max<int64_t>(sizes[axis], 1);
-  }
-  strides[1] = 1;
-  strides[0] = stride;
-  return strides;
-}
-
 at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& function) {
   at::DimVector sizes(codes.inner.sizes());
   for (size_t axis = 0; axis < codes.before.size(); ++axis)
@@ -73,7 +61,6 @@ const PaddedCodes* padded_codes(const at::Tensor& tensor) {
 bool is_border(const at::Tensor& codes, c10::IntArrayRef padding) {
   constexpr int64_t kImages = 4, kAxes = 2;
   return codes.dim() == kImages && codes.numel() > 0 &&
-         codes.is_contiguous(at::MemoryFormat::ChannelsLast) &&
          static_cast<int64_t>(padding.size()) <= 2 * kAxes &&
          std::all_of(padding.begin(), padding.end(), [](int64_t n) { return n >= 0; });
 }

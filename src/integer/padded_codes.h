@@ -27,10 +27,7 @@ at::Tensor padded_tensor(PaddedCodes codes, const BoundQuantizationFunction& fun
 /// What a tensor of padded_tensor was made of; null for others.
 const PaddedCodes* padded_codes(const at::Tensor& tensor);
 
-/// The strides of a tensor [batch, channels, axes...] whose channels lie together.
-at::DimVector channels_last_strides(c10::IntArrayRef sizes);
-
-/// True if a padding, as aten::constant_pad_nd takes it, is a border around channels-last images.
+/// True if a padding, as aten::constant_pad_nd takes it, is a border around images.
 bool is_border(const at::Tensor& codes, c10::IntArrayRef padding);
 
 }  // namespace ff::integer

@@ -32,21 +32,27 @@ at::Tensor quantized(nn::QuantizerImpl& quantizer, const at::Tensor& weight, Wei
   return quantizer.fake_quantize(weight);
 }
 
-// The tensors that a quantized weight is made of.
-std::vector<at::Tensor> sources_of(const nn::QuantizerImpl& quantizer, const at::Tensor& weight,
-                                   const BatchNormFold* fold, const ModelTensors& tensors) {
-  std::vector<at::Tensor> sources;
-  constexpr size_t kMost = 8;  // weight, bias, four of the batch norm, scale, offset
-  sources.reserve(kMost);
-  sources.push_back(weight);
+// Calls visit(tensor) for each tensor that a quantized weight is made of.
+template <typename Visit>
+void visit_sources(const nn::QuantizerImpl& quantizer, const at::Tensor& weight,
+                   const BatchNormFold* fold, const ModelTensors& tensors, const Visit& visit) {
+  visit(weight);
   if (fold != nullptr) {
     for (const ValueId value : {fold->bias, fold->scale, fold->shift, fold->mean, fold->variance}) {
       if (value >= 0)
-        sources.push_back(tensors[value]);
+        visit(tensors.by_value[static_cast<size_t>(value)]);
     }
   }
-  nn::detail::ModuleState::append_tensors(quantizer, sources);
-  return sources;
+  if (typeid(quantizer) == typeid(nn::LinearQuantizerImpl)) {
+    const auto& linear = static_cast<const nn::LinearQuantizerImpl&>(quantizer);
+    visit(linear.scale);
+    if (linear.offset.defined())
+      visit(linear.offset);
+    return;
+  }
+  std::vector<at::Tensor> own;
+  nn::detail::ModuleState::append_tensors(quantizer, own);
+  std::for_each(own.begin(), own.end(), visit);
 }
 
 // True if the quantizer's function would be bound to the same arguments now.
@@ -74,14 +80,6 @@ Binding::Source::Source(at::Tensor of)
 bool Binding::Source::is_still(const at::Tensor& now) const {
   return tensor.is_same(now) && memory == now.const_data_ptr() &&
          version == static_cast<uint32_t>(now._version());
-}
-
-bool Binding::Kept::is_of(const nn::Quantizer& now, const std::vector<at::Tensor>& tensors) const {
-  return quantizer.ptr() == now.ptr() &&
-         std::equal(sources.begin(), sources.end(), tensors.begin(), tensors.end(),
-                    [](const Source& source, const at::Tensor& tensor) {
-                      return source.is_still(tensor);
-                    });
 }
 
 Binding::Binding(std::shared_ptr<const Program> program)
@@ -155,29 +153,29 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
                                           const BatchNormFold* fold, const ModelTensors& tensors,
                                           WeightForm form) {
   nn::Quantizer quantizer = this->quantizer(place);
-  const std::vector<at::Tensor> sources = sources_of(*quantizer, weight, fold, tensors);
-  const bool may_keep =
-      quantizer->overrides().entries()->empty() &&
-      std::none_of(sources.begin(), sources.end(),
-                   [has_gradients = at::GradMode::is_enabled()](const at::Tensor& tensor) {
-                     return tensor.is_inference() || (has_gradients && tensor.requires_grad());
-                   });
   std::optional<Kept>& kept = kept_[static_cast<size_t>(form)][place];
-  if (may_keep) {
+  bool may_keep = quantizer->overrides().entries()->empty();
+  {
+    const bool has_gradients = at::GradMode::is_enabled();
     const std::scoped_lock lock(mutex_);
-    if (kept.has_value() && kept->is_of(quantizer, sources))
+    bool is_known = kept.has_value() && kept->quantizer.ptr() == quantizer.ptr();
+    size_t count = 0;
+    visit_sources(*quantizer, weight, fold, tensors, [&](const at::Tensor& source) {
+      may_keep = may_keep && !source.is_inference() && !(has_gradients && source.requires_grad());
+      is_known = is_known && count < kept->sources.size() && kept->sources[count].is_still(source);
+      ++count;
+    });
+    if (may_keep && is_known && count == kept->sources.size())
       return kept->weight;
   }
   const bool is_just_off =
       quantizer->overrides().entries()->size() == 1 && is_quantization_disabled(*quantizer);
   if (nn::is_stub(*quantizer) || is_just_off)
     return {weight, {}};
-  // As they were before they were read.
-  std::vector<Source> now;
-  if (may_keep) {
-    for (const at::Tensor& source : sources)
-      now.emplace_back(source);
-  }
+  std::vector<Source> sources;  // as they are before they are read
+  if (may_keep)
+    visit_sources(*quantizer, weight, fold, tensors,
+                  [&](const at::Tensor& source) { sources.emplace_back(source); });
   std::optional<NormalMode> normal;  // what is kept has a version
   if (may_keep && form == WeightForm::kCodes)
     normal.emplace();
@@ -192,7 +190,7 @@ QuantizedWeight Binding::quantized_weight(size_t place, const at::Tensor& weight
   }
   if (may_keep) {
     const std::scoped_lock lock(mutex_);
-    kept = Kept{quantizer, std::move(now), result};
+    kept = Kept{quantizer, std::move(sources), result};
   }
   return result;
 }

@@ -113,8 +113,6 @@ class Binding {
     nn::Quantizer quantizer;
     std::vector<Source> sources;
     QuantizedWeight weight;
-
-    bool is_of(const nn::Quantizer& now, const std::vector<at::Tensor>& tensors) const;
   };
 
   std::shared_ptr<const Program> program_;
