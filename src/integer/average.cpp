@@ -34,48 +34,85 @@ struct Average {
   double divisor = 1;
   bool is_global = false;
   bool keeps_axes = true;
+  // False for one image without an axis of a batch.
+  bool is_batch = true;
 };
 
 // The average that a call computes, or why integers do not.
 using Describe =
     std::function<std::optional<std::string>(const OperatorCall&, const at::Tensor&, Average&)>;
 
+// Pools take images [channels, axes...] or batches of them.
+std::optional<std::string> needs_images(const at::Tensor& self, size_t axes) {
+  const auto inner = static_cast<int64_t>(axes) + 1;
+  if (self.dim() != inner && self.dim() != inner + 1)
+    return c10::str("it has ", self.dim(), " axes, and the operator takes ", inner, " or ",
+                    inner + 1);
+  if (c10::multiply_integers(self.sizes().slice(static_cast<size_t>(self.dim() - inner))) == 0)
+    return "its images have no elements";
+  return std::nullopt;
+}
+
+bool is_padded(const Average& average) {
+  const at::DimVector& padding = average.geometry.padding;
+  return std::any_of(padding.begin(), padding.end(), [](int64_t n) { return n > 0; });
+}
+
+std::optional<std::string> describe_windows(const Average& average, c10::IntArrayRef sizes,
+                                            bool ceil_mode) {
+  for (size_t axis = 0; axis < sizes.size(); ++axis) {
+    const int64_t window = average.window[axis], stride = average.geometry.stride[axis],
+                  padding = average.geometry.padding[axis];
+    const int64_t room = sizes[axis] + 2 * padding - window;
+    if (room < 0 || window < 1 || stride < 1)
+      return "its window is larger than the padded input";
+    if (padding < 0 || padding > window / 2)
+      return "its padding is negative, or more than half of its window";
+    if (ceil_mode && room % stride != 0)
+      return "its last windows go over the edge (ceil_mode)";
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> describe_pool(const OperatorCall& call, const at::Tensor& self,
-                                         Average& average) {
-  const auto axes = static_cast<size_t>(self.dim() - 2);
+                                         size_t axes, Average& average) {
+  if (auto refusal = needs_images(self, axes))
+    return refusal;
   average.window = for_each_axis(call.argument("kernel_size"), axes);
   average.geometry.stride = for_each_axis(call.argument("stride"), axes);
   if (average.geometry.stride.empty())
     average.geometry.stride = average.window;
   average.geometry.padding = for_each_axis(call.argument("padding"), axes);
   average.geometry.dilation.assign(axes, 1);
-  const bool is_padded =
-      std::any_of(average.geometry.padding.begin(), average.geometry.padding.end(),
-                  [](int64_t p) { return p > 0; });
-  for (size_t axis = 0; axis < axes; ++axis) {
-    const int64_t room = self.size(static_cast<int64_t>(axis) + 2) +
-                         2 * average.geometry.padding[axis] - average.window[axis];
-    if (room < 0 || average.window[axis] < 1 || average.geometry.stride[axis] < 1)
-      return "its window is larger than the padded input";
-    if (call.argument("ceil_mode").toBool() && room % average.geometry.stride[axis] != 0)
-      return "its last windows go over the edge (ceil_mode)";
+  for (const at::DimVector* numbers :
+       {&average.window, &average.geometry.stride, &average.geometry.padding}) {
+    if (numbers->size() != axes)
+      return c10::str("it has ", numbers->size(), " numbers for ", axes, " axes");
   }
-  if (is_padded && !call.argument("count_include_pad").toBool())
+  const c10::IntArrayRef sizes = self.sizes().slice(static_cast<size_t>(self.dim()) - axes);
+  if (auto refusal = describe_windows(average, sizes, call.argument("ceil_mode").toBool()))
+    return refusal;
+  if (is_padded(average) && !call.argument("count_include_pad").toBool())
     return "it counts the padding out (count_include_pad)";
   average.divisor = static_cast<double>(c10::multiply_integers(average.window));
   const auto divisor = call.schema().argumentIndexWithName("divisor_override");
   if (divisor.has_value() && call[*divisor].isInt())
     average.divisor = static_cast<double>(call[*divisor].toInt());
+  average.is_batch = self.dim() == static_cast<int64_t>(axes) + 2;
   return std::nullopt;
 }
 
 std::optional<std::string> describe_adaptive(const OperatorCall& call, const at::Tensor& self,
-                                             Average& average) {
-  const auto axes = static_cast<size_t>(self.dim() - 2);
-  const at::DimVector output = for_each_axis(call[1], axes);
+                                             size_t axes, Average& average) {
+  if (auto refusal = needs_images(self, axes))
+    return refusal;
+  const at::DimVector output = call[1].toDimVector();
+  if (output.size() != axes)
+    return c10::str("it has ", output.size(), " numbers for ", axes, " axes");
+  const c10::IntArrayRef sizes = self.sizes().slice(static_cast<size_t>(self.dim()) - axes);
   for (size_t axis = 0; axis < axes; ++axis) {
-    const int64_t size = self.size(static_cast<int64_t>(axis) + 2);
-    if (output[axis] < 1 || size < 1 || size % output[axis] != 0)
+    const int64_t size = sizes[axis];
+    if (output[axis] < 1 || size % output[axis] != 0)
       return c10::str("its windows are not all of one size: ", size, " elements for ",
                       output[axis]);
     average.window.push_back(size / output[axis]);
@@ -84,11 +121,14 @@ std::optional<std::string> describe_adaptive(const OperatorCall& call, const at:
   average.divisor = static_cast<double>(c10::multiply_integers(average.window));
   average.is_global =
       std::all_of(output.begin(), output.end(), [](int64_t size) { return size == 1; });
+  average.is_batch = self.dim() == static_cast<int64_t>(axes) + 2;
   return std::nullopt;
 }
 
 std::optional<std::string> describe_mean(const OperatorCall& call, const at::Tensor& self,
                                          Average& average) {
+  if (self.dim() < 3)
+    return "it is not a batch of images";
   if (!call[1].isIntList())
     return "it is a mean over all axes, that of the batch too";
   std::vector<int64_t> axes = call[1].toIntVector();
@@ -120,8 +160,6 @@ std::optional<std::string> why_no_average(const OperatorCall& call, const Descri
     return "the input: " + input.why_not;
   if (!grid_of(wanted_output()).has_value())
     return kNoOutputGrid;
-  if (self.dim() < 3)
-    return "it is not a batch of images";
   if (auto refusal = describe(call, self, average))
     return refusal;
   if (average.divisor == 0)
@@ -130,12 +168,9 @@ std::optional<std::string> why_no_average(const OperatorCall& call, const Descri
   constexpr int64_t kMost = int64_t{1} << 16, kMostOffset = int64_t{1} << 14;
   if (average.is_global && (average.divisor > kMost || std::abs(input.grid->zero) > kMostOffset))
     return "sums over the image do not fit into 32 bits";
-  if (!average.is_global && average.divisor > kernels::kDepthwiseTaps)
+  if (!average.is_global && c10::multiply_integers(average.window) > kernels::kDepthwiseTaps)
     return c10::str("its window has more than ", kernels::kDepthwiseTaps, " places");
-  const bool is_padded =
-      std::any_of(average.geometry.padding.begin(), average.geometry.padding.end(),
-                  [](int64_t padding) { return padding > 0; });
-  if (is_padded && !input.grid->code_of_zero().has_value())
+  if (is_padded(average) && !input.grid->code_of_zero().has_value())
     return "the input is padded with zeros, and its grid has no code for zero";
   return std::nullopt;
 }
@@ -214,15 +249,24 @@ at::Tensor global_average(const at::Tensor& self, const Average& average,
   return output.function->attach(averages, at::kFloat);
 }
 
-void add(const char* name, const Describe& describe) {
+at::Tensor average_of(const at::Tensor& images, const Average& average,
+                      const dispatch::WantedOutput& output) {
+  return average.is_global ? global_average(images, average, output)
+                           : window_average(images, average, output);
+}
+
+void add(const std::string& name, const Describe& describe) {
   dispatch::register_prepared(
       name, "average of codes", [=](const OperatorCall& call) -> dispatch::RunOrReason {
         Average average;
         if (auto refusal = why_no_average(call, describe, average))
           return {nullptr, *std::move(refusal)};
         return {[=, self = call[0].toTensor(), output = wanted_output()]() -> c10::IValue {
-                  return average.is_global ? global_average(self, average, output)
-                                           : window_average(self, average, output);
+                  if (average.is_batch)
+                    return average_of(self, average, output);
+                  const at::Tensor batch = bound_function(self).attach(codes(self).unsqueeze(0));
+                  return output.function->attach(
+                      codes(average_of(batch, average, output)).squeeze(0), at::kFloat);
                 },
                 ""};
       });
@@ -231,11 +275,16 @@ void add(const char* name, const Describe& describe) {
 }  // namespace
 
 void register_averages() {
-  for (const char* name : {"aten::avg_pool1d", "aten::avg_pool2d", "aten::avg_pool3d"})
-    add(name, describe_pool);
-  for (const char* name :
-       {"aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool2d", "aten::adaptive_avg_pool3d"})
-    add(name, describe_adaptive);
+  for (const size_t axes : {1, 2, 3}) {
+    add(c10::str("aten::avg_pool", axes, "d"),
+        [=](const OperatorCall& call, const at::Tensor& self, Average& average) {
+          return describe_pool(call, self, axes, average);
+        });
+    add(c10::str("aten::adaptive_avg_pool", axes, "d"),
+        [=](const OperatorCall& call, const at::Tensor& self, Average& average) {
+          return describe_adaptive(call, self, axes, average);
+        });
+  }
   add("aten::mean.dim", describe_mean);
 }
 
