@@ -14,6 +14,7 @@
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
 #include "integer/channels_last.h"
+#include "integer/element_pads.h"
 #include "integer/grid.h"
 #include "integer/padded_codes.h"
 
@@ -41,25 +42,23 @@ std::optional<int8_t> code_of(const Grid& grid, double value) {
                                             : std::nullopt;
 }
 
-at::Tensor padded(const at::Tensor& self, at::DimVector padding, int8_t fill) {
+at::Tensor padded(const at::Tensor& self, at::DimVector padding, int8_t fill,
+                  const BoundQuantizationFunction& function) {
   if (padded_codes(self) == nullptr && is_border(codes(self), padding)) {
     padding.resize(4);  // left, right, above, below
     return padded_tensor(
         {channels_together(codes(self)), fill, {padding[2], padding[0]}, {padding[3], padding[1]}},
-        bound_function(self));
+        function);
   }
-  return bound_function(self).attach(
-      at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)), at::kFloat);
+  return function.attach(at::constant_pad_nd(codes(self), padding, static_cast<int64_t>(fill)),
+                         at::kFloat);
 }
 
-RunOrReason pad(const OperatorCall& call) {
+RunOrReason pad_with_constant(const OperatorCall& call) {
   if (!integers_enabled())
     return {nullptr, kIntegersAreOff};
   if (auto refusal = dispatch::needs_quantized_self(call))
     return {nullptr, *std::move(refusal)};
-  const auto mode = call.schema().argumentIndexWithName("mode");
-  if (mode.has_value() && call[*mode].isString() && call[*mode].toStringRef() != "constant")
-    return {nullptr, "its mode is '" + call[*mode].toStringRef() + "'"};
   const at::Tensor& self = call[0].toTensor();
   const GridOrReason grid = grid_of(self);
   if (!grid.grid.has_value())
@@ -69,10 +68,50 @@ RunOrReason pad(const OperatorCall& call) {
   if (!fill.has_value())
     return {nullptr,
             c10::str("the grid of the input has no code for ", value, ", with which it is padded")};
-  return {[self, fill = *fill, padding = call[1].toDimVector()]() -> c10::IValue {
-            return padded(self, padding, fill);
+  at::DimVector padding = call[1].toDimVector();
+  auto restructured = padded_function(self, padding);
+  if (!restructured.function.has_value())
+    return {nullptr, "the input: " + restructured.why_not};
+  return {[self, fill = *fill, padding = std::move(padding),
+           function = *std::move(restructured.function)]() -> c10::IValue {
+            return padded(self, padding, fill, function);
           },
           ""};
+}
+
+RunOrReason pad(const OperatorCall& call, at::padding_mode mode) {
+  return mode == at::padding_mode::constant ? pad_with_constant(call)
+                                            : prepare_element_pad(call, mode, 0);
+}
+
+// torch::nn::functional::pad, and layers that pad.
+RunOrReason pad_by_number(const OperatorCall& call) {
+  const int64_t mode = call.argument("mode").toInt();
+  if (mode < 0 || mode > static_cast<int64_t>(at::padding_mode::constant))
+    return {nullptr, c10::str("its mode is ", mode)};
+  return pad(call, static_cast<at::padding_mode>(mode));
+}
+
+RunOrReason pad_by_name(const OperatorCall& call) {
+  const std::string& mode = call.argument("mode").toStringRef();
+  if (mode == "constant")
+    return pad(call, at::padding_mode::constant);
+  if (mode == "reflect")
+    return pad(call, at::padding_mode::reflect);
+  if (mode == "replicate")
+    return pad(call, at::padding_mode::replicate);
+  if (mode == "circular")
+    return pad(call, at::padding_mode::circular);
+  return {nullptr, "its mode is '" + mode + "'"};
+}
+
+// The pads of one mode.
+void add_pads(const std::string& name, at::padding_mode mode) {
+  for (const int64_t axes : {1, 2, 3}) {
+    dispatch::register_prepared(
+        c10::str(name, axes, "d"), "pad codes",
+        [=](const OperatorCall& call) { return prepare_element_pad(call, mode, axes); });
+  }
 }
 
 // The codes of each tensor on the grid of the result.
@@ -139,8 +178,14 @@ RunOrReason embedding(const OperatorCall& call) {
 
 void register_moves() {
   dispatch::register_prepared("aten::embedding", "rows of codes", embedding);
-  for (const char* name : {"aten::pad", "aten::constant_pad_nd"})
-    dispatch::register_prepared(name, "pad codes", pad);
+  dispatch::register_prepared("aten::constant_pad_nd", "pad codes", pad_with_constant);
+  dispatch::register_prepared("aten::pad", "pad codes", pad_by_name);
+  dispatch::register_prepared("aten::_pad_enum", "pad codes", pad_by_number);
+  dispatch::register_prepared("aten::_pad_circular", "pad codes", [](const OperatorCall& call) {
+    return pad(call, at::padding_mode::circular);
+  });
+  add_pads("aten::reflection_pad", at::padding_mode::reflect);
+  add_pads("aten::replication_pad", at::padding_mode::replicate);
   for (const char* name : {"aten::cat", "aten::concat", "aten::concatenate"})
     dispatch::register_prepared(name, "cat on one grid", cat);
 }

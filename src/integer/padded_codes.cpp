@@ -61,7 +61,7 @@ const PaddedCodes* padded_codes(const at::Tensor& tensor) {
 bool is_border(const at::Tensor& codes, c10::IntArrayRef padding) {
   constexpr int64_t kImages = 4, kAxes = 2;
   return codes.dim() == kImages && codes.numel() > 0 &&
-         static_cast<int64_t>(padding.size()) <= 2 * kAxes &&
+         static_cast<int64_t>(padding.size()) <= 2 * kAxes && padding.size() % 2 == 0 &&
          std::all_of(padding.begin(), padding.end(), [](int64_t n) { return n >= 0; });
 }
 

@@ -331,8 +331,8 @@ TEST(Forms, SayWhyNot) {
             "arithmetic of codes: its factor alpha is 2, and integers take 1");
   EXPECT_EQ(refusal("aten::constant_pad_nd", {shifted, std::vector<int64_t>{1, 1}, 0}),
             "pad codes: the grid of the input has no code for 0, with which it is padded");
-  EXPECT_EQ(refusal("aten::pad", {x, std::vector<int64_t>{1, 1}, "reflect", c10::IValue()}),
-            "pad codes: its mode is 'reflect'");
+  EXPECT_EQ(refusal("aten::pad", {x, std::vector<int64_t>{1, 1}, "wrap", c10::IValue()}),
+            "pad codes: its mode is 'wrap'");
   EXPECT_EQ(refusal("aten::matmul", {x, images()}),
             "linear in integers: its right operand is no matrix of weights");
 }
