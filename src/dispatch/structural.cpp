@@ -45,6 +45,14 @@ bool is_transposition(const Kind& kind) {
   return permute != nullptr && permute->axes == std::vector<int64_t>{1, 0};
 }
 
+// Rows of codes that are not there yet, without the others.
+at::Tensor selected_rows(const CodesSource* source, const Kind& kind) {
+  const auto* select = std::get_if<StructuralChange::IndexSelect>(&kind);
+  const bool is_taken =
+      source != nullptr && select != nullptr && select->axis == 0 && select->index.dim() == 1;
+  return is_taken ? source->rows(select->index) : at::Tensor();
+}
+
 at::Tensor moved_carrier(const OperatorCall& call, const Kind& kind, const at::Tensor& new_codes) {
   const at::Tensor self = call[0].toTensor(), carrier = gradient_carrier(self);
   if (!carrier.defined())
@@ -81,7 +89,8 @@ RunOrReason move(const OperatorCall& call, const Describe& describe) {
     if (std::shared_ptr<const CodesSource> transposed = source->transposed())
       return transpose(self, kind, std::move(transposed));
   }
-  const at::Tensor new_codes = call_on_codes(call);
+  const at::Tensor rows = selected_rows(source.get(), kind);
+  const at::Tensor new_codes = rows.defined() ? rows : call_on_codes(call);
   auto restructured =
       bound_function(self).restructure({kind, self.sizes().vec(), new_codes.sizes().vec()});
   if (!restructured.function.has_value())

@@ -1,5 +1,6 @@
 #include "integer/packed_weight.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -75,14 +76,25 @@ const int8_t* PackedWeight::group(int64_t index) const {
 }
 
 at::Tensor unpack_weight(const PackedWeight& packed, c10::IntArrayRef sizes) {
+  return unpack_rows(packed, sizes, at::arange(sizes[0], at::kLong));
+}
+
+at::Tensor unpack_rows(const PackedWeight& packed, c10::IntArrayRef sizes,
+                       const at::Tensor& indices) {
   const int64_t row = packed.taps * packed.depth, outer = outer_of(packed), inner = row / outer;
-  const at::Tensor ordered =
-      at::empty({packed.groups * packed.channels, outer, inner}, packed.codes.options());
+  const at::Tensor asked = indices.to(at::kLong).contiguous();
+  const auto* index = asked.const_data_ptr<int64_t>();
+  const at::Tensor ordered = at::empty({asked.numel(), outer, inner}, packed.codes.options());
   auto* to = ordered.mutable_data_ptr<int8_t>();
-  for (int64_t g = 0; g < packed.groups; ++g)
-    kernels::reference::unpack_weights(packed.group(g), packed.channels, outer, inner,
-                                       to + g * packed.channels * row);
-  return ordered.transpose(1, 2).reshape(sizes);
+  for (int64_t i = 0; i < asked.numel(); ++i) {
+    TORCH_CHECK_INDEX(index[i] >= 0 && index[i] < sizes[0],
+                      "index out of range in self: ", index[i], " of ", sizes[0], " rows");
+    kernels::reference::unpack_channel(packed.group(index[i] / packed.channels),
+                                       index[i] % packed.channels, outer, inner, to + i * row);
+  }
+  at::DimVector results(sizes);
+  results[0] = asked.numel();
+  return ordered.transpose(1, 2).reshape(results);
 }
 
 }  // namespace ff::integer

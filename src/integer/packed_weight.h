@@ -50,6 +50,11 @@ std::shared_ptr<const PackedWeight> pack_weight(const at::Tensor& codes, int64_t
 /// The codes of a packed weight of these sizes.
 at::Tensor unpack_weight(const PackedWeight& packed, c10::IntArrayRef sizes);
 
+/// The codes of a packed weight of these sizes at some indices of its first axis: int32 or int64.
+/// Throws c10::IndexError for indices that it has not.
+at::Tensor unpack_rows(const PackedWeight& packed, c10::IntArrayRef sizes,
+                       const at::Tensor& indices);
+
 /// The packed codes [groups * channels, depth, window...] of a quantized weight. What was packed is
 /// kept as long as the codes are there, and as they are; packable() keeps nothing else.
 std::shared_ptr<const PackedWeight> packed_weight(const at::Tensor& weight, int64_t groups);

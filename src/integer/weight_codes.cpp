@@ -66,6 +66,10 @@ class WeightCodes final : public CodesSource, public std::enable_shared_from_thi
     return packed_ == nullptr ? codes_ : unpack_weight(*packed_, sizes_);
   }
   std::shared_ptr<const CodesSource> transposed() const override;
+  at::Tensor rows(const at::Tensor& indices) const override {
+    const std::scoped_lock lock(mutex_);
+    return packed_ == nullptr ? at::Tensor() : unpack_rows(*packed_, sizes_, indices);
+  }
 
   std::shared_ptr<const PackedWeight> packed(int64_t groups) const {
     const std::scoped_lock lock(mutex_);

@@ -26,17 +26,15 @@ inline void pack_weights(const int8_t* weights, int64_t channels, int64_t taps, 
   }
 }
 
-/// Undoes pack_weights.
-inline void unpack_weights(const int8_t* packed, int64_t channels, int64_t taps, int64_t depth,
+/// Undoes pack_weights for one channel.
+inline void unpack_channel(const int8_t* packed, int64_t channel, int64_t taps, int64_t depth,
                            int8_t* weights) noexcept {
   const int64_t quads = round_up(depth, kQuad) / kQuad;
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t t = 0; t < taps; ++t) {
-      for (int64_t k = 0; k < depth; ++k) {
-        const int64_t quad = (c / kPanelChannels * taps + t) * quads + k / kQuad;
-        weights[(c * taps + t) * depth + k] =
-            packed[(quad * kPanelChannels + c % kPanelChannels) * kQuad + k % kQuad];
-      }
+  for (int64_t t = 0; t < taps; ++t) {
+    for (int64_t k = 0; k < depth; ++k) {
+      const int64_t quad = (channel / kPanelChannels * taps + t) * quads + k / kQuad;
+      weights[t * depth + k] =
+          packed[(quad * kPanelChannels + channel % kPanelChannels) * kQuad + k % kQuad];
     }
   }
 }

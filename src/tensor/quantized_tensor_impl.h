@@ -24,6 +24,11 @@ class CodesSource {
   virtual std::shared_ptr<const CodesSource> transposed() const {
     return nullptr;
   }
+  /// The codes at these indices of the first axis; undefined if codes() is as good a start.
+  virtual at::Tensor rows(const at::Tensor& indices) const {
+    (void)indices;
+    return {};
+  }
 };
 
 /// What a quantized tensor is made of. It has sizes and strides (those of the codes) but no

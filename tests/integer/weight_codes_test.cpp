@@ -1,8 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/tensor.h>
 #include <c10/core/StorageImpl.h>
+
+#include <algorithm>
+#include <chrono>
 
 #include <fastforward/quantization/affine.h>
 #include <fastforward/tensor/quantized_tensor.h>
@@ -45,6 +51,40 @@ TEST(WeightCodes, AreTheSameBeforeAndAfterPacking) {
     EXPECT_TRUE(codes(weight).equal(codes(plain))) << at::IntArrayRef(shape.sizes);
     EXPECT_TRUE(ff::dequantize(weight).equal(ff::dequantize(plain)));
   }
+}
+
+TEST(WeightCodes, GiveSomeRows) {
+  for (const Shape& shape : std::vector<Shape>{
+           {{5, 7}, 1}, {{40, 64}, 1}, {{24, 5, 3, 2}, 4}, {{40, 1, 3, 3}, 40}, {{17, 1, 9}, 17}}) {
+    const at::Tensor plain = random_weight(shape.sizes), weight = packable(plain);
+    packed_weight(weight, shape.groups);
+    const int64_t last = shape.sizes[0] - 1;
+    for (const at::Tensor& rows : {at::tensor({last, int64_t{0}, last}), at::tensor({3, 1}),
+                                   at::empty({0}, at::kLong), at::arange(shape.sizes[0])})
+      EXPECT_TRUE(codes(weight.index_select(0, rows)).equal(codes(plain).index_select(0, rows)))
+          << at::IntArrayRef(shape.sizes) << rows;
+    for (const int64_t wrong : {last + 1, int64_t{-1}})
+      EXPECT_THROW(weight.index_select(0, at::tensor({wrong})), c10::IndexError);
+  }
+}
+
+// An output layer that shares its weight with the embedding packs it.
+TEST(WeightCodes, RowsAreUnpackedWithoutTheOthers) {
+  const at::Tensor weight = packable(random_weight({20000, 128}));
+  packed_weight(weight, 1);
+  const at::Tensor ids = at::tensor({int64_t{7}, int64_t{19999}});
+  const auto nanoseconds = [](const auto& run) {
+    auto least = std::chrono::nanoseconds::max();
+    for (int i = 0; i < 5; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      run();
+      least = std::min<std::chrono::nanoseconds>(least, std::chrono::steady_clock::now() - start);
+    }
+    return least.count();
+  };
+  const auto all = nanoseconds([&] { codes(weight); });
+  const auto some = nanoseconds([&] { weight.index_select(0, ids); });
+  EXPECT_LT(some, all / 4) << "two rows of 20000; measured is 1/100";
 }
 
 TEST(WeightCodes, AreNotHeldTwice) {
