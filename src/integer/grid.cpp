@@ -22,6 +22,7 @@ struct Parameters {
   const at::Tensor* offset;
   const Granularity& granularity;
   int64_t num_bits;
+  at::ScalarType codes;
 };
 
 // Null for another function.
@@ -31,7 +32,8 @@ std::optional<Parameters> parameters_of(const BoundQuantizationFunction& functio
     return std::nullopt;
   const auto& [scale, offset, granularity, num_bits, codes_dtype] = affine->tuple();
   const bool has_offset = offset.has_value() && offset->defined();
-  return Parameters{scale, has_offset ? &*offset : nullptr, granularity, num_bits};
+  return Parameters{scale, has_offset ? &*offset : nullptr, granularity, num_bits,
+                    codes_dtype.value_or(at::kChar)};
 }
 
 std::string no_affine(const BoundQuantizationFunction& function) {
@@ -59,15 +61,18 @@ bool is_for_each(const Granularity& granularity, int64_t axis) {
   return channels != nullptr && channels->axes.size() == 1 && channels->axes[0] == axis;
 }
 
+std::string check_codes(at::ScalarType type) {
+  if (type == at::kChar)
+    return "";
+  return c10::str("its codes have type ", type, ", and integers take 8 bits at most");
+}
+
 std::string check_tensor(const at::Tensor& tensor) {
   if (tensor.scalar_type() != at::kFloat)
     return c10::str("its values have type ", tensor.scalar_type(), ", and integers give Float");
-  const at::ScalarType codes = as_quantized(tensor)->codes_dtype();
-  if (codes != at::kChar)
-    return c10::str("its codes have type ", codes, ", and integers take 8 bits at most");
   if (!tensor.device().is_cpu())
     return c10::str("it is on ", tensor.device(), ", and integers run on the CPU");
-  return "";
+  return check_codes(as_quantized(tensor)->codes_dtype());
 }
 
 }  // namespace
@@ -88,9 +93,11 @@ GridOrReason grid_of(const BoundQuantizationFunction& function) {
   const std::optional<Parameters> parameters = parameters_of(function);
   if (!parameters.has_value())
     return {std::nullopt, no_affine(function)};
-  const auto& [scale, offset, granularity, num_bits] = *parameters;
+  const auto& [scale, offset, granularity, num_bits, codes] = *parameters;
   if (num_bits > 8)
     return {std::nullopt, c10::str("it has ", num_bits, " bits, and integers take 8 at most")};
+  if (std::string why_not = check_codes(codes); !why_not.empty())
+    return {std::nullopt, std::move(why_not)};
   if (scale.numel() != 1)
     return {std::nullopt,
             c10::str("it has ", scale.numel(), " scales, and integers take one for an activation")};

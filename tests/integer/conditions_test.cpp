@@ -14,6 +14,10 @@
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/dispatch/operators.h"
 #include "fastforward/dispatch/strict.h"
+#include "fastforward/model/autoquantize.h"
+#include "fastforward/model/calibrate.h"
+#include "fastforward/model/coverage.h"
+#include "fastforward/model/presets.h"
 #include "fastforward/model/quantizer_collection.h"
 #include "fastforward/nn/functional/linear.h"
 #include "fastforward/nn/linear_quantizer.h"
@@ -86,6 +90,27 @@ TEST(IntegerConditions, SayWhy) {
   const auto refusals = ff::dispatch::why_not("aten::linear", {input(), weight(), c10::IValue()});
   ASSERT_EQ(refusals.size(), 1);
   EXPECT_EQ(refusals[0].reason, "integers are off; turn them on with ff::IntegerGuard");
+}
+
+// The type of codes is a choice of the quantizer; what it chooses, coverage says.
+TEST(IntegerConditions, OfTheTypeOfCodes) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor w = random_data({3, 4}, 2);
+  ff::QuantizationConfig config = ff::presets::w8a8();
+  config.add_rule<ff::nn::LinearQuantizer>(
+      "**/[qtag:activation]",
+      ff::nn::LinearQuantizerOptions(8).symmetric(false).quantized_dtype(torch::kShort));
+  ff::QuantizedModel model =
+      ff::autoquantize(ff::FloatModel([=](const torch::Tensor& x) { return torch::linear(x, w); }),
+                       random_data({5, 4}, 1), config);
+  ff::calibrate(model, random_data({5, 4}, 1));
+  const torch::Tensor simulated = model(random_data({5, 4}, 1));
+  model->to_integer();
+  EXPECT_TRUE(same(model(random_data({5, 4}, 1)), simulated));
+  const std::string how = model->coverage().calls[0].integers;
+  EXPECT_NE(how.find("its codes have type Short, and integers take 8 bits at most"),
+            std::string::npos)
+      << how;
 }
 
 TEST(IntegerConditions, OfDevices) {
