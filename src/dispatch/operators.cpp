@@ -146,10 +146,11 @@ Found find_implementation(const c10::OperatorName& op, const OperatorCall& call,
   return {};
 }
 
-void register_prepared(const std::string& operator_name, const std::string& name, Prepare prepare) {
+void register_prepared(const std::string& operator_name, const std::string& name, Prepare prepare,
+                       int priority) {
   const c10::OperatorName op = parse_name(operator_name);
   if (c10::Dispatcher::singleton().findSchema(op).has_value())
-    add({0, 0, name, nullptr, {}, std::move(prepare)}, op);
+    add({0, priority, name, nullptr, {}, std::move(prepare)}, op);
 }
 
 std::optional<c10::IValue> try_operator(const std::string& operator_name,

@@ -18,6 +18,8 @@ struct WantedOutput {
   float minimum = -std::numeric_limits<float>::infinity();
   /// To here.
   float maximum = std::numeric_limits<float>::infinity();
+  /// Nobody quantizes the result, and one operator reads it, which can do so block by block.
+  bool is_read_in_blocks = false;
 };
 
 /// What the caller of the next operator in this thread does with its result.

@@ -49,8 +49,9 @@ struct Found {
 };
 
 /// Registers an implementation that prepares its calls, for the rest of the process; does nothing
-/// if this LibTorch has no such operator.
-void register_prepared(const std::string& operator_name, const std::string& name, Prepare prepare);
+/// if this LibTorch has no such operator. Those of higher priority are asked first.
+void register_prepared(const std::string& operator_name, const std::string& name, Prepare prepare,
+                       int priority = 0);
 
 /// The operator that is meant by a name like "aten::slice.Tensor".
 c10::OperatorName parse_name(const std::string& name);

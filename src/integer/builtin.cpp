@@ -9,6 +9,7 @@ namespace {
   register_arithmetic();
   register_averages();
   register_moves();
+  register_block_operators();
   return true;
 }();
 

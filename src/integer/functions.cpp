@@ -1,9 +1,10 @@
 #include <c10/util/StringUtil.h>
 
-#include "dispatch/boxed.h"
+#include "dispatch/registry.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/builtin.h"
+#include "integer/functions.h"
 #include "integer/lookup_table.h"
 
 // Functions of each element of one tensor in the registry: tables of 256 codes.
@@ -11,6 +12,7 @@ namespace ff::integer {
 namespace {
 
 using dispatch::OperatorCall;
+using dispatch::RunOrReason;
 using dispatch::wanted_output;
 
 // The one quantized argument of a call whose other tensors are numbers.
@@ -35,49 +37,67 @@ std::optional<std::string> find_quantized(const OperatorCall& call, size_t& quan
   return std::nullopt;
 }
 
-std::optional<std::string> why_no_table(const OperatorCall& call) {
+RunOrReason prepare(const OperatorCall& call) {
   if (!integers_enabled())
-    return kIntegersAreOff;
+    return {nullptr, kIntegersAreOff};
   size_t quantized = 0;
-  if (auto refusal = find_quantized(call, quantized))
-    return refusal;
-  const GridOrReason input = grid_of(call[quantized].toTensor());
-  if (!input.grid.has_value())
-    return "the input: " + input.why_not;
-  if (!grid_of(wanted_output()).has_value())
-    return kNoOutputGrid;
-  return std::nullopt;
-}
-
-c10::IValue run(const OperatorCall& call) {
-  size_t quantized = 0;
-  find_quantized(call, quantized);
+  if (std::optional<std::string> refusal = find_quantized(call, quantized))
+    return {nullptr, std::move(*refusal)};
   const at::Tensor input = call[quantized].toTensor();
+  const GridOrReason grid = grid_of(input);
+  if (!grid.grid.has_value())
+    return {nullptr, "the input: " + grid.why_not};
   const dispatch::WantedOutput output = wanted_output();
+  const std::optional<Grid> wanted = grid_of(output);
+  if (!wanted.has_value())
+    return {nullptr, kNoOutputGrid};
   const dispatch::OutputScope nobody({});  // the operator inside has another result
-  const std::shared_ptr<const LookupTable> table =
-      lookup_table(call, quantized, *grid_of(input).grid, *grid_of(output), *output.function);
-  return output.function->attach(look_up(codes(input), *table), at::kFloat);
+  return {[input, function = *output.function,
+           table = lookup_table(call, quantized, *grid.grid, *wanted, *output.function)] {
+            return function.attach(look_up(codes(input), *table), at::kFloat);
+          },
+          ""};
 }
 
 }  // namespace
 
+const std::vector<std::string>& functions_of_elements() {
+  static const std::vector<std::string> names = {"aten::relu",        "aten::relu6",
+                                                 "aten::hardtanh",    "aten::clamp",
+                                                 "aten::clamp_min",   "aten::clamp_max",
+                                                 "aten::clip",        "aten::leaky_relu",
+                                                 "aten::elu",         "aten::selu",
+                                                 "aten::celu",        "aten::gelu",
+                                                 "aten::silu",        "aten::mish",
+                                                 "aten::hardswish",   "aten::hardsigmoid",
+                                                 "aten::sigmoid",     "aten::special_expit",
+                                                 "aten::log_sigmoid", "aten::tanh",
+                                                 "aten::softplus",    "aten::softsign",
+                                                 "aten::hardshrink",  "aten::softshrink",
+                                                 "aten::tanhshrink",  "aten::threshold",
+                                                 "aten::abs",         "aten::absolute",
+                                                 "aten::neg",         "aten::negative",
+                                                 "aten::exp",         "aten::expm1",
+                                                 "aten::log",         "aten::log1p",
+                                                 "aten::sqrt",        "aten::rsqrt",
+                                                 "aten::square",      "aten::reciprocal",
+                                                 "aten::sin",         "aten::cos",
+                                                 "aten::atan",        "aten::arctan",
+                                                 "aten::sinh",        "aten::cosh",
+                                                 "aten::erf",         "aten::sign",
+                                                 "aten::floor",       "aten::ceil",
+                                                 "aten::round",       "aten::pow.Tensor_Scalar",
+                                                 "aten::add.Scalar",  "aten::sub.Scalar",
+                                                 "aten::rsub.Scalar", "aten::mul.Scalar",
+                                                 "aten::div.Scalar",  "aten::add.Tensor",
+                                                 "aten::sub.Tensor",  "aten::rsub.Tensor",
+                                                 "aten::mul.Tensor",  "aten::div.Tensor"};
+  return names;
+}
+
 void register_functions() {
-  for (const char* name :
-       {"relu",        "relu6",      "hardtanh",      "clamp",       "clamp_min",
-        "clamp_max",   "clip",       "leaky_relu",    "elu",         "selu",
-        "celu",        "gelu",       "silu",          "mish",        "hardswish",
-        "hardsigmoid", "sigmoid",    "special_expit", "log_sigmoid", "tanh",
-        "softplus",    "softsign",   "hardshrink",    "softshrink",  "tanhshrink",
-        "threshold",   "abs",        "absolute",      "neg",         "negative",
-        "exp",         "expm1",      "log",           "log1p",       "sqrt",
-        "rsqrt",       "square",     "reciprocal",    "sin",         "cos",
-        "atan",        "arctan",     "sinh",          "cosh",        "erf",
-        "sign",        "floor",      "ceil",          "round",       "pow.Tensor_Scalar",
-        "add.Scalar",  "sub.Scalar", "rsub.Scalar",   "mul.Scalar",  "div.Scalar",
-        "add.Tensor",  "sub.Tensor", "rsub.Tensor",   "mul.Tensor",  "div.Tensor"}) {
-    dispatch::register_builtin(std::string("aten::") + name, "table of codes", why_no_table, run);
-  }
+  for (const std::string& name : functions_of_elements())
+    dispatch::register_prepared(name, "table of codes", prepare);
 }
 
 }  // namespace ff::integer

@@ -29,7 +29,8 @@ class IntegerPlanner {
         plan_(plan),
         calls_(graph.calls().size()),
         inner_readers_(graph.values().size()),
-        place_of_(graph.values().size()) {
+        place_of_(graph.values().size()),
+        read_in_blocks_(graph.values().size()) {
     for (size_t place = 0; place < plan.places.size(); ++place) {
       if (plan.places[place].kind == Place::Kind::kResult && plan.places[place].readers.empty())
         place_of_[static_cast<size_t>(plan.places[place].value)] = place;
@@ -145,41 +146,105 @@ class IntegerPlanner {
            kind == K::kAverage;
   }
 
-  void add_chain(size_t index) {
-    ValueId value = result_of(index);
-    ValueId end = value;
-    if (value < 0 || calls_[index].is_behind || graph_.calls()[index].results.size() != 1 ||
-        calls_[index].gives_values)
-      return;
-    Chain chain{};
+  // A chain, and what is inside of it: the calls behind its first one, and what they read.
+  struct Found {
+    Chain chain;
     std::vector<Reader> behind;
     std::vector<ValueId> inner;
+  };
+
+  bool is_read_once(ValueId value) const {
+    return can_be_followed(graph_, value) && graph_.value(value).readers.size() == 1;
+  }
+
+  // The chain that begins with a call and ends on a grid.
+  std::optional<Found> chain_to_grid(size_t index) const {
+    ValueId value = result_of(index);
+    Found found;
+    found.chain.end = value;
     while (!place_of_[static_cast<size_t>(value)].has_value()) {
-      if (!begins_chains(graph_.calls()[index].kind) || !can_be_followed(graph_, value) ||
-          graph_.value(value).readers.size() != 1)
-        return;
+      if (!begins_chains(graph_.calls()[index].kind) || !is_read_once(value))
+        return std::nullopt;
       const Reader reader = graph_.value(value).readers[0];
       const bool is_join = graph_.calls()[reader.call].op->site == "cat";
-      if (!is_join && !extend(chain, reader, behind.empty() && is_matrix_product(index)))
-        return;
-      inner.push_back(value);
-      behind.push_back(reader);
+      if (!is_join &&
+          !extend(found.chain, reader, found.behind.empty() && is_matrix_product(index)))
+        return std::nullopt;
+      found.inner.push_back(value);
+      found.behind.push_back(reader);
       value = result_of(reader.call);
       if (value < 0 || calls_[reader.call].gives_values)
-        return;
+        return std::nullopt;
       if (is_join)
         break;
-      end = value;
+      found.chain.end = value;
     }
-    const std::optional<size_t> place = place_of_[static_cast<size_t>(value)];
-    if (!place.has_value())
+    found.chain.place = place_of_[static_cast<size_t>(value)];
+    return found.chain.place.has_value() ? std::optional(std::move(found)) : std::nullopt;
+  }
+
+  // The chain that begins with a call and ends in front of an operator that works in blocks. Values
+  // are not clamped before they are quantized.
+  std::optional<Found> chain_to_blocks(size_t index) {
+    ValueId value = result_of(index);
+    Found found;
+    found.chain.end = value;
+    while (graph_.calls()[index].kind == K::kProduct && is_read_once(value)) {
+      const Reader reader = graph_.value(value).readers[0];
+      Chain longer = found.chain;
+      if (!extend(longer, reader, found.behind.empty() && is_matrix_product(index)) ||
+          longer.minimum > found.chain.minimum)
+        break;
+      found.chain = std::move(longer);
+      found.inner.push_back(value);
+      found.behind.push_back(reader);
+      value = result_of(reader.call);
+      if (value < 0 || calls_[reader.call].gives_values)
+        return std::nullopt;
+      found.chain.end = value;
+    }
+    return is_read_in_blocks(value) ? std::optional(std::move(found)) : std::nullopt;
+  }
+
+  // True if one operator reads a value, it works in blocks, and what comes of it is quantized.
+  bool is_read_in_blocks(ValueId value) {
+    std::optional<bool>& known = read_in_blocks_[static_cast<size_t>(value)];
+    if (!known.has_value())
+      known = find_read_in_blocks(value);
+    return *known;
+  }
+
+  bool find_read_in_blocks(ValueId value) {
+    static const std::unordered_set<std::string> kOthers = {
+        "softmax", "log_softmax", "layer_norm", "rms_norm", "add", "sub", "mul", "div"};
+    if (place_of_[static_cast<size_t>(value)].has_value() || !is_read_once(value))
+      return false;
+    const size_t reader = graph_.value(value).readers[0].call;
+    const Call& call = graph_.calls()[reader];
+    if (call.kind != K::kActivation && kOthers.count(call.op->site) == 0)
+      return false;
+    return find_chain(reader).has_value();
+  }
+
+  std::optional<Found> find_chain(size_t index) {
+    const ValueId value = result_of(index);
+    if (value < 0 || graph_.calls()[index].results.size() != 1 || calls_[index].gives_values)
+      return std::nullopt;
+    std::optional<Found> found = chain_to_grid(index);
+    return found.has_value() ? found : chain_to_blocks(index);
+  }
+
+  void add_chain(size_t index) {
+    if (calls_[index].is_behind)
       return;
-    chain.place = *place;
-    chain.end = end;
-    calls_[index].chain = std::move(chain);
-    for (size_t i = 0; i < behind.size(); ++i) {
-      calls_[behind[i].call].is_behind = graph_.calls()[behind[i].call].kind != K::kJoin;
-      inner_readers_[static_cast<size_t>(inner[i])] = behind[i].call;
+    std::optional<Found> found = find_chain(index);
+    if (!found.has_value())
+      return;
+    calls_[index].chain = std::move(found->chain);
+    for (size_t i = 0; i < found->behind.size(); ++i) {
+      const size_t call = found->behind[i].call;
+      calls_[call].is_behind = graph_.calls()[call].kind != K::kJoin;
+      inner_readers_[static_cast<size_t>(found->inner[i])] = call;
     }
   }
 
@@ -188,6 +253,7 @@ class IntegerPlanner {
   std::vector<IntegerCall> calls_;
   std::vector<std::optional<size_t>> inner_readers_;
   std::vector<std::optional<size_t>> place_of_;
+  std::vector<std::optional<bool>> read_in_blocks_;
 };
 
 }  // namespace

@@ -11,10 +11,11 @@
 namespace ff::model {
 
 /// A call, and the calls behind it that only add a bias to its result or clamp it, up to the place
-/// where that is quantized: in integers one operation.
+/// where that is quantized, or to an operator that reads it block by block: in integers one
+/// operation.
 struct Chain {
-  /// The quantizer's place.
-  size_t place;
+  /// The quantizer's place; nothing if the result is read block by block.
+  std::optional<size_t> place;
   /// What is quantized: the value of the place, or that of a piece of it where a cat comes last.
   ValueId end = kConstant;
   /// A parameter that is added, kConstant if there is none.

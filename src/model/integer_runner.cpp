@@ -9,6 +9,7 @@
 
 #include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/block_operators.h"
 #include "integer/grid.h"
 #include "model/functional_form.h"
 #include "model/plain_values.h"
@@ -114,17 +115,28 @@ at::Tensor IntegerRunner::result_on_grid(size_t index, size_t place, const at::T
   return on_grid(place, data, overwrite);
 }
 
+// What was on a grid, and was moved in values, is in codes again. Not so what no example showed,
+// and a grid with scales of its own for what moved.
+void IntegerRunner::put_on_grid_again(Meeting& meeting, const Operand& operand, size_t place) {
+  if (operand.element >= 0 || is_training() || contains(meeting.info.written, operand.argument))
+    return;
+  c10::IValue& argument = meeting.argument(operand.argument);
+  const auto is_it = [&](const MetOperand& met) {
+    return met.argument == operand.argument && met.value == operand.values[0];
+  };
+  if (!argument.isTensor() || is_quantized(argument.toTensor()) ||
+      std::none_of(meeting.operands.begin(), meeting.operands.end(), is_it))
+    return;
+  const std::optional<BoundQuantizationFunction> function = fixed_function(place);
+  if (function.has_value() && integer::grid_of(*function).grid.has_value())
+    argument = on_grid(place, argument.toTensor(), false);
+}
+
 void IntegerRunner::put_operands_on_grids(Meeting& meeting, size_t index) {
   Runner::put_operands_on_grids(meeting, index);
   const Call& call = program().recording.graph.calls()[index];
-  for (const auto& [operand, place] : program().integers.calls[index].grids) {
-    const Operand& where = call.operands[operand];
-    if (where.element >= 0 || contains(meeting.info.written, where.argument))
-      continue;
-    c10::IValue& argument = meeting.argument(where.argument);
-    if (argument.isTensor() && !is_quantized(argument.toTensor()))
-      argument = on_grid(place, argument.toTensor(), false);
-  }
+  for (const auto& [operand, place] : program().integers.calls[index].grids)
+    put_on_grid_again(meeting, call.operands[operand], place);
   output_ = meeting.info.written.empty() ? chain_output(index) : ChainOutput();
 }
 
@@ -136,7 +148,7 @@ std::string IntegerRunner::why_not_on_grid(size_t index) {
   for (const auto& [operand, place] : places) {
     if (program().plan.places[place].kind == Place::Kind::kWeight)
       continue;
-    const std::optional<BoundQuantizationFunction> function = quantizer(place)->fixed_function();
+    const std::optional<BoundQuantizationFunction> function = fixed_function(place);
     const std::string reason = function.has_value() ? integer::grid_of(*function).why_not : "";
     if (!reason.empty())
       return "the grid of " + program().place_names[place].site + ": " + reason;
@@ -152,7 +164,7 @@ std::string IntegerRunner::how_it_runs(const Meeting& meeting, size_t index) {
       &refusals);
   const bool is_any_quantized = has_quantized(meeting.arguments());
   if (found && is_any_quantized)
-    return "codes";
+    return found.implementation->name == integer::kInBlocks ? integer::kInBlocks : "codes";
   const std::string why_not = why_not_on_grid(index);
   if (!why_not.empty())
     return "float: " + why_not;
@@ -231,7 +243,7 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
 
 // Values inside of a chain have all of it behind them already: nobody else may see them.
 void IntegerRunner::refuse_inner(ValueId value, const at::Tensor& tensor, const std::string& who) {
-  if (value < 0 || !is_in_codes(tensor))
+  if (value < 0 || !is_end_of_chain(tensor))
     return;
   const std::optional<size_t> reader = program().integers.inner_readers[static_cast<size_t>(value)];
   if (!reader.has_value())
@@ -311,7 +323,7 @@ bool IntegerRunner::run_behind(Meeting& meeting, size_t index) {
       std::find_if(meeting.operands.begin(), meeting.operands.end(), [&](const MetOperand& met) {
         return met.value >= 0 &&
                program().integers.inner_readers[static_cast<size_t>(met.value)] == index &&
-               is_in_codes(meeting.tensor(met.argument, met.element));
+               is_end_of_chain(meeting.tensor(met.argument, met.element));
       });
   if (operand == meeting.operands.end())
     return false;

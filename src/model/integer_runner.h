@@ -41,6 +41,7 @@ class IntegerRunner final : public Runner {
  private:
   void refuse_inner(ValueId value, const at::Tensor& tensor, const std::string& who);
   void refuse_inner_operands(const Meeting& meeting, std::optional<size_t> index);
+  void put_on_grid_again(Meeting& meeting, const Operand& operand, size_t place);
   at::Tensor laid_out(const at::Tensor& tensor, ValueId value);
   std::string why_not_on_grid(size_t index);
   std::string how_it_runs(const Meeting& meeting, size_t index);

@@ -73,7 +73,8 @@ at::Tensor ParityRunner::run_in_integers(const Meeting& meeting, size_t index) {
   torch::jit::Stack stack = operands_in_codes(meeting, index);
   const IntegerGuard integers;
   const StrictGuard relaxed(false);
-  const ChainOutput output = chain_output(index);
+  ChainOutput output = chain_output(index);
+  output.is_read_in_blocks = false;  // values are compared
   const dispatch::OutputScope scope(output.wanted());
   const dispatch::Found form = dispatch::find_implementation(
       op->operator_name(), dispatch::OperatorCall(op->schema(), stack), nullptr);
@@ -120,7 +121,7 @@ void ParityRunner::compare_pieces(const Meeting& meeting) {
     const auto found = pending_.find(operand.value);
     if (found == pending_.end())
       continue;
-    const size_t place = program().integers.calls[found->second.call].chain->place;
+    const size_t place = *program().integers.calls[found->second.call].chain->place;
     const at::Tensor piece = meeting.tensor(operand.argument, operand.element);
     compare(found->second.call, codes_of(place, piece), found->second.result);
     pending_.erase(found);

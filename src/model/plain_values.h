@@ -11,6 +11,9 @@ at::Tensor quantized_by_nothing(const at::Tensor& values);
 /// True if a tensor is quantized, and not by nothing.
 bool is_in_codes(const at::Tensor& tensor);
 
+/// True if a tensor is what a chain gives: in codes, or values that are computed block by block.
+bool is_end_of_chain(const at::Tensor& tensor);
+
 /// Makes a quantized tensor object another one, for all who have it.
 void become(const at::Tensor& tensor, const at::Tensor& other);
 

@@ -91,14 +91,14 @@ ChainOutput Runner::chain_output(size_t index) {
     return {};
   if (!chain.has_value() || !std::all_of(chain->folds.begin(), chain->folds.end(), is_folded))
     return {};
-  const size_t place = chain->place;
-  std::optional<BoundQuantizationFunction> function =
-      keep_error([&] { return binding_.fixed_function(place, *quantizer(place)); });
+  const at::Tensor bias =
+      chain->fold_bias.has_value() ? folded_bias(*chain->fold_bias) : tensors()[chain->bias];
+  if (!chain->place.has_value())
+    return {{}, bias, chain->minimum, chain->maximum, true};
+  std::optional<BoundQuantizationFunction> function = fixed_function(*chain->place);
   if (!function.has_value() || !integer::grid_of(*function).grid.has_value())
     return {};
-  return {std::move(function),
-          chain->fold_bias.has_value() ? folded_bias(*chain->fold_bias) : tensors()[chain->bias],
-          chain->minimum, chain->maximum};
+  return {std::move(function), bias, chain->minimum, chain->maximum};
 }
 
 // Several calls may read one value: its values on the grid are computed once. A call that writes to

@@ -22,12 +22,14 @@ struct ChainOutput {
   at::Tensor bias;
   /// The limits to clamp to.
   float minimum = 0, maximum = 0;
+  /// True if one operator reads the result, block by block.
+  bool is_read_in_blocks = false;
 
   /// The same for operators; this must outlive it.
   dispatch::WantedOutput wanted() const {
-    if (!function.has_value())
+    if (!function.has_value() && !is_read_in_blocks)
       return {};
-    return {&*function, bias, minimum, maximum};
+    return {function.has_value() ? &*function : nullptr, bias, minimum, maximum, is_read_in_blocks};
   }
 };
 
@@ -82,6 +84,16 @@ class Runner : public ModelRun {
   }
   /// The quantizer in a place; throws c10::ValueError, which lists all of them, if it has no range.
   nn::Quantizer quantizer(size_t place) const;
+
+  /// The function of a place's quantizer, see QuantizerImpl::fixed_function.
+  std::optional<BoundQuantizationFunction> fixed_function(size_t place) {
+    return keep_error([&] { return binding_.fixed_function(place, *quantizer(place)); });
+  }
+
+  /// True while the model trains.
+  bool is_training() const {
+    return model_.is_training();
+  }
 
   /// What becomes of the result of a call in integers, once its operands are on their grids.
   ChainOutput chain_output(size_t index);

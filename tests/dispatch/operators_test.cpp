@@ -105,11 +105,13 @@ TEST(Operators, WhyNotListsTheRefusals) {
   const Registration b = answer(2, refuses("reason b"), 2);
   const std::vector<c10::IValue> arguments = {example()};
   const auto refusals = ff::dispatch::why_not("aten::relu", arguments);
-  ASSERT_EQ(refusals.size(), 3U);
+  ASSERT_EQ(refusals.size(), 4U);
   EXPECT_EQ(refusals[0].implementation, "answers 2");
   EXPECT_EQ(refusals[0].reason, "reason b");
   EXPECT_EQ(refusals[1].reason, "reason a");
+  EXPECT_EQ(refusals[2].implementation, "table of codes");
   EXPECT_EQ(refusals[2].reason, "integers are off; turn them on with ff::IntegerGuard");
+  EXPECT_EQ(refusals[3].implementation, "float, in blocks");
   const Registration takes = answer(3, nullptr, 2);
   EXPECT_TRUE(ff::dispatch::why_not("aten::relu", arguments).empty())
       << "of equal priority the last registered is asked first, and takes the call";

@@ -47,10 +47,9 @@ torch::Tensor weight(int64_t bits = 8) {
 }
 
 // Why linear does not run in integers; "" if it does.
-std::string refusal(const torch::Tensor& x, const torch::Tensor& w) {
+std::string refusal(const torch::Tensor& x, const torch::Tensor& w, const c10::IValue& bias = {}) {
   const IntegerGuard integers;
-  for (const ff::dispatch::Refusal& refusal :
-       ff::dispatch::why_not("aten::linear", {x, w, c10::IValue()}))
+  for (const ff::dispatch::Refusal& refusal : ff::dispatch::why_not("aten::linear", {x, w, bias}))
     return refusal.implementation + ": " + refusal.reason;
   return "";
 }
@@ -90,6 +89,31 @@ TEST(IntegerConditions, SayWhy) {
   const auto refusals = ff::dispatch::why_not("aten::linear", {input(), weight(), c10::IValue()});
   ASSERT_EQ(refusals.size(), 1);
   EXPECT_EQ(refusals[0].reason, "integers are off; turn them on with ff::IntegerGuard");
+}
+
+TEST(IntegerConditions, OfTheBias) {
+  EXPECT_EQ(refusal(input(), weight(), floats({1, 2, 3})), "");
+  const std::string numbers = ", and integers take one number for each of 3 channels";
+  EXPECT_EQ(refusal(input(), weight(), floats({1})),
+            "linear in integers: its bias has shape [1]" + numbers);
+  EXPECT_EQ(refusal(input(), weight(), torch::tensor(1.0F)),
+            "linear in integers: its bias has shape []" + numbers);
+  EXPECT_EQ(refusal(input(), weight(), torch::ones({5, 3})),
+            "linear in integers: its bias has shape [5, 3]" + numbers);
+  EXPECT_EQ(refusal(input(), weight(), torch::ones({7})),
+            "linear in integers: its bias has shape [7]" + numbers);
+  EXPECT_EQ(refusal(input(), weight(), torch::ones({3}, torch::kDouble)),
+            "linear in integers: its bias has type Double on cpu, and integers take Float on the "
+            "CPU");
+  const IntegerGuard integers;
+  const ff::StrictGuard relaxed(false);
+  EXPECT_TRUE(torch::equal(torch::linear(input(), weight(), floats({1})),
+                           torch::linear(input().dequantize(), weight().dequantize(), floats({1}))))
+      << "as LibTorch broadcasts it";
+  EXPECT_THROW(torch::linear(input(), weight(), torch::ones({7})), c10::Error);
+  const torch::Tensor x = ff::quantize_per_tensor(random_data({1, 2, 4, 4}, 1), 0.02),
+                      w = ff::quantize_per_tensor(random_data({2, 2, 3, 3}, 2), 0.02);
+  EXPECT_THROW(torch::conv2d(x, w, torch::ones({3})), c10::Error);
 }
 
 // The type of codes is a choice of the quantizer; what it chooses, coverage says.

@@ -9,6 +9,7 @@
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
 #include "fastforward/nn/disable_quantization.h"
+#include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "model/integer_net.h"
 #include "support/expect_error.h"
@@ -99,7 +100,7 @@ TEST(IntegerModel, CoverageSaysHowEachCallRan) {
   EXPECT_EQ(how(model, "first.conv2d"), "codes");
   EXPECT_EQ(how(model, "norm.batch_norm"), "codes");
   EXPECT_EQ(how(model, "norm.relu"), "codes");
-  EXPECT_EQ(how(model, "second.silu"), "float: no operand is in codes");
+  EXPECT_EQ(how(model, "second.silu"), "float, in blocks");
   EXPECT_EQ(how(model, "second.adaptive_avg_pool2d"), "codes");
   std::ostringstream text;
   text << model->coverage();
@@ -230,6 +231,73 @@ TEST(IntegerModel, ABranchThatNoExampleTookIsAnError) {
                "integers both are one operation. Give autoquantize an example that runs this "
                "branch too, or simulate the model with to_integer(false).",
                model(random_data({2, 6}, 1)));
+}
+
+// The model computes what no example showed; the simulation has no grid there.
+TEST(IntegerModel, WhatNoExampleShowedIsNotPutOnAGrid) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor w = random_data({6, 6}, 2) * 0.4, v = random_data({6, 6}, 3) * 0.4;
+  bool is_other = false;
+  const Function branch = [&](const torch::Tensor& x) {
+    torch::Tensor y = torch::relu(torch::linear(x, w));
+    if (is_other)
+      y = y * 3;
+    return torch::linear(y, v);
+  };
+  const torch::Tensor input = random_data({4, 6}, 1);
+  ff::QuantizedModel branches = of(branch, input);
+  is_other = true;
+  expect_near(in_integers(branches, input), branches(input));
+
+  int times = 2;
+  const Function loop = [&](torch::Tensor x) {
+    for (int i = 0; i < times; ++i)
+      x = x + torch::tanh(torch::linear(x, w));
+    return torch::linear(x, v);
+  };
+  ff::QuantizedModel loops = of(loop, input);
+  times = 5;
+  expect_near(in_integers(loops, input), loops(input));
+}
+
+TEST(IntegerModel, ADropoutThatTrainsIsNotPutOnAGrid) {
+  const at::NoGradGuard no_grad;
+  torch::nn::Sequential layers(torch::nn::Linear(6, 32), torch::nn::ReLU(), torch::nn::Dropout(0.5),
+                               torch::nn::Linear(32, 4));
+  const torch::Tensor input = random_data({16, 6}, 1);
+  ff::QuantizedModel model = ff::autoquantize(layers, input);
+  ff::calibrate(model, input);
+  model->train();
+  torch::manual_seed(3);
+  const torch::Tensor simulated = model(input);
+  torch::manual_seed(3);
+  expect_near(in_integers(model, input), simulated);
+}
+
+// What was moved has other tiles, and ranges of its own where they are taken from the data.
+TEST(IntegerModel, GridsOfManyScalesAreNotPutOnWhatWasMoved) {
+  const at::NoGradGuard no_grad;
+  const torch::Tensor w = random_data({8, 3, 3, 3}, 2) * 0.3, v = random_data({4, 8}, 3);
+  const Function pooled = [=](const torch::Tensor& x) {
+    return torch::linear(
+        torch::adaptive_avg_pool2d(torch::relu(torch::conv2d(x, w)), {1, 1}).flatten(1), v);
+  };
+  ff::QuantizedModel dynamic =
+      ff::autoquantize(ff::FloatModel(pooled), images(2), ff::presets::w8a8_per_token());
+  ff::calibrate(dynamic, images(2));
+  EXPECT_TRUE(torch::equal(in_integers(dynamic, images(2)), dynamic(images(2))));
+
+  const torch::Tensor u = random_data({4, 4}, 4);
+  const Function sliced = [=](const torch::Tensor& x) {
+    return torch::linear(torch::relu(torch::conv2d(x, w)).slice(1, 2, 6).permute({0, 2, 3, 1}), u);
+  };
+  ff::QuantizationConfig config = ff::presets::w8a8();
+  config.add_rule<ff::nn::LinearQuantizer>(
+      "**/[qtag:activation]",
+      ff::nn::LinearQuantizerOptions(8).symmetric(false).granularity(ff::PerChannel(1)));
+  ff::QuantizedModel channels = ff::autoquantize(ff::FloatModel(sliced), images(2), config);
+  ff::calibrate(channels, images(2));
+  expect_near(in_integers(channels, images(2)), channels(images(2)));
 }
 
 TEST(IntegerModel, ListsTuplesAndDictionariesArePlain) {

@@ -56,7 +56,8 @@ at::Tensor leaky_relu(const at::Tensor& input, double negative_slope,
 
 at::Tensor softmax(const at::Tensor& input, const F::SoftmaxFuncOptions& softmax,
                    const FunctionalOptions& options) {
-  return call("softmax", {{"input", input}}, options, [&] { return F::softmax(input, softmax); });
+  return call_one("softmax", {{"input", input}}, options,
+                  [&] { return F::softmax(input, softmax); });
 }
 
 at::Tensor dropout(const at::Tensor& input, const F::DropoutFuncOptions& dropout,

@@ -38,8 +38,8 @@ at::Tensor matmul(const at::Tensor& input, const at::Tensor& other,
 }
 
 at::Tensor bmm(const at::Tensor& input, const at::Tensor& mat2, const FunctionalOptions& options) {
-  return call("bmm", {{"input", input}, {"mat2", mat2}}, options,
-              [&] { return at::bmm(input, mat2); });
+  return call_one("bmm", {{"input", input}, {"mat2", mat2}}, options,
+                  [&] { return at::bmm(input, mat2); });
 }
 
 }  // namespace ff::nn::functional

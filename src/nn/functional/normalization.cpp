@@ -12,8 +12,8 @@ namespace F = torch::nn::functional;
 
 at::Tensor layer_norm(const at::Tensor& input, const F::LayerNormFuncOptions& norm,
                       const FunctionalOptions& options) {
-  return call("layer_norm", {{"input", input}, {"weight", norm.weight()}}, options,
-              [&] { return F::layer_norm(input, norm); });
+  return call_one("layer_norm", {{"input", input}, {"weight", norm.weight()}}, options,
+                  [&] { return F::layer_norm(input, norm); });
 }
 
 at::Tensor group_norm(const at::Tensor& input, const F::GroupNormFuncOptions& norm,
@@ -25,7 +25,7 @@ at::Tensor group_norm(const at::Tensor& input, const F::GroupNormFuncOptions& no
 at::Tensor rms_norm(const at::Tensor& input, at::IntArrayRef normalized_shape,
                     const at::Tensor& weight, std::optional<double> eps,
                     const FunctionalOptions& options) {
-  return call("rms_norm", {{"input", input}, {"weight", weight}}, options, [&] {
+  return call_one("rms_norm", {{"input", input}, {"weight", weight}}, options, [&] {
     return at::rms_norm(input, normalized_shape,
                         weight.defined() ? std::optional(weight) : std::nullopt, eps);
   });
