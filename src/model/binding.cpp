@@ -201,24 +201,27 @@ void Binding::forget_weights(WeightForm form) {
     kept.reset();
 }
 
-void Binding::note_integers(size_t call, std::string how) {
+void Binding::note_integers(size_t call, uint32_t conditions, std::string how) {
   const std::scoped_lock lock(mutex_);
-  integers_[call] = std::move(how);
+  integers_[call] = {conditions, std::move(how)};
 }
 
-bool Binding::knows_integers(size_t call) const {
+bool Binding::knows_integers(size_t call, uint32_t conditions) const {
   const std::scoped_lock lock(mutex_);
-  return !integers_[call].empty();
+  return !integers_[call].how.empty() && integers_[call].conditions == conditions;
 }
 
 std::vector<std::string> Binding::integers() const {
   const std::scoped_lock lock(mutex_);
-  return integers_;
+  std::vector<std::string> all;
+  for (const Noted& noted : integers_)
+    all.push_back(noted.how);
+  return all;
 }
 
 void Binding::forget_integers() {
   const std::scoped_lock lock(mutex_);
-  std::fill(integers_.begin(), integers_.end(), "");
+  std::fill(integers_.begin(), integers_.end(), Noted());
 }
 
 bool Binding::count_unseen(const std::string& call) {

@@ -85,10 +85,11 @@ class Binding {
   /// Gives back the memory of weights that are kept in one form.
   void forget_weights(WeightForm form);
 
-  /// Notes how a call ran in integers, see CallCoverage::integers.
-  void note_integers(size_t call, std::string how);
-  /// True if that is known.
-  bool knows_integers(size_t call) const;
+  /// Notes how a call ran in integers, see CallCoverage::integers. `conditions`: what that depends
+  /// on, in a number.
+  void note_integers(size_t call, uint32_t conditions, std::string how);
+  /// True if that is known for these conditions, which are those of the last note.
+  bool knows_integers(size_t call, uint32_t conditions) const;
   /// What was noted for each call, empty where nothing was.
   std::vector<std::string> integers() const;
   /// Forgets that.
@@ -109,6 +110,10 @@ class Binding {
     explicit Source(at::Tensor of);
     bool is_still(const at::Tensor& now) const;
   };
+  struct Noted {
+    uint32_t conditions = 0;
+    std::string how;  // empty if nothing was noted
+  };
   struct Kept {
     nn::Quantizer quantizer;
     std::vector<Source> sources;
@@ -122,7 +127,7 @@ class Binding {
   std::vector<at::Tensor> bare_tensors_;                  // of the model when tensors_ was made
   std::array<std::vector<std::optional<Kept>>, 2> kept_;  // for each form
   std::vector<std::optional<BoundQuantizationFunction>> functions_;
-  std::vector<std::string> integers_;
+  std::vector<Noted> integers_;
   std::map<std::string, int64_t> unseen_;
 };
 

@@ -170,8 +170,24 @@ std::string IntegerRunner::how_it_runs(const Meeting& meeting, size_t index) {
     return "float: " + why_not;
   if (!is_any_quantized)
     return "float: no operand is in codes";
+  if (contains(meeting.info.written, 0) && meeting.op.schema().is_mutable())
+    return "float: it writes to memory that others see";
   return refusals.empty() ? "float: there is no integer form of " + meeting.info.name
                           : "float: " + refusals.front().reason;
+}
+
+// Notes how a call runs, unless the same operands were in codes before, and the result went the
+// same way.
+void IntegerRunner::note(const Meeting& meeting, size_t index) {
+  constexpr size_t kBits = 30;
+  uint32_t conditions = output_.function.has_value() ? 1 : output_.is_read_in_blocks ? 2 : 0;
+  const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
+  for (size_t i = 0; i < std::min(arguments.size(), kBits); ++i) {
+    if (has_quantized(arguments[i]))
+      conditions |= uint32_t{4} << i;
+  }
+  if (!binding().knows_integers(index, conditions))
+    binding().note_integers(index, conditions, how_it_runs(meeting, index));
 }
 
 void IntegerRunner::run_operator(Meeting& meeting) {
@@ -182,8 +198,8 @@ void IntegerRunner::run_operator(Meeting& meeting) {
       reads_strides(meeting.info, arguments[0].toTensor()))
     meeting.argument(0) = plain(arguments[0].toTensor()).contiguous();
   const dispatch::OutputScope scope(output_.wanted());
-  if (index_.has_value() && !binding().knows_integers(*index_))
-    binding().note_integers(*index_, how_it_runs(meeting, *index_));
+  if (index_.has_value())
+    note(meeting, *index_);
   // What is written to must be values.
   std::vector<std::pair<at::Tensor, at::Tensor>> written;
   for (const size_t argument : meeting.info.written) {
@@ -225,8 +241,7 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
   if (form.has_value()) {
     Meeting functional{*form, meeting.info, meeting.stack, {}};
     const dispatch::OutputScope scope(output_.wanted());
-    if (!binding().knows_integers(index))
-      binding().note_integers(index, how_it_runs(functional, index));
+    note(functional, index);
     form->callBoxed(&meeting.stack);
     value = meeting.stack[first].toTensor();
   } else {
@@ -332,8 +347,9 @@ bool IntegerRunner::run_behind(Meeting& meeting, size_t index) {
   meeting.stack.emplace_back(value);
   if (const std::optional<size_t> fold = program().plan.calls[index].folded_norm)
     forget_folded_bias(*fold);
-  if (!binding().knows_integers(index))
-    binding().note_integers(index, "codes");
+  constexpr uint32_t kBehind = ~uint32_t{0};
+  if (!binding().knows_integers(index, kBehind))
+    binding().note_integers(index, kBehind, "codes");
   tracker().define(value, program().recording.graph.calls()[index].results[0]);
   return true;
 }

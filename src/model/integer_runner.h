@@ -44,6 +44,7 @@ class IntegerRunner final : public Runner {
   void put_on_grid_again(Meeting& meeting, const Operand& operand, size_t place);
   at::Tensor laid_out(const at::Tensor& tensor, ValueId value);
   std::string why_not_on_grid(size_t index);
+  void note(const Meeting& meeting, size_t index);
   std::string how_it_runs(const Meeting& meeting, size_t index);
   bool run_behind(Meeting& meeting, size_t index);
 

@@ -103,14 +103,14 @@ double SiteParity::share() const {
 int64_t Parity::codes() const {
   int64_t sum = 0;
   for (const SiteParity& site : sites)
-    sum += site.codes;
+    sum += site.is_integer ? site.codes : 0;
   return sum;
 }
 
 int64_t Parity::equal() const {
   int64_t sum = 0;
   for (const SiteParity& site : sites)
-    sum += site.equal;
+    sum += site.is_integer ? site.equal : 0;
   return sum;
 }
 
@@ -140,10 +140,12 @@ std::ostream& operator<<(std::ostream& stream, const Parity& parity) {
                     site.is_integer ? "integers" : "float"});
   write_table(stream, rows);
   const int64_t codes = parity.codes();
-  stream << percent(codes == 0 ? 1.0
-                               : static_cast<double>(parity.equal()) / static_cast<double>(codes))
-         << " of " << codes << " codes are equal where both ways are fed the same\n"
-         << "from end to end: SQNR " << fixed(parity.sqnr, 1) << " dB, largest difference "
+  if (codes == 0)
+    stream << "no site gives codes in integers\n";
+  else
+    stream << percent(static_cast<double>(parity.equal()) / static_cast<double>(codes)) << " of "
+           << codes << " codes of integers are equal where both ways are fed the same\n";
+  stream << "from end to end: SQNR " << fixed(parity.sqnr, 1) << " dB, largest difference "
          << parity.largest << "\n";
   return stream;
 }

@@ -63,11 +63,26 @@ torch::jit::Stack ParityRunner::operands_in_codes(const Meeting& meeting, size_t
   return arguments;
 }
 
+// True if what a call writes to is in codes when it runs in integers.
+bool ParityRunner::writes_to_codes(size_t index) const {
+  const CallGraph& graph = program().recording.graph;
+  const Call& call = graph.calls()[index];
+  const IntegerPlan& integers = program().integers;
+  return std::any_of(integers.calls[index].grids.begin(), integers.calls[index].grids.end(),
+                     [&](const auto& grid) {
+                       const Operand& operand = call.operands[grid.first];
+                       const Value& value = graph.value(operand.values[0]);
+                       return contains(call.op->written, operand.argument) &&
+                              value.kind == Value::Kind::kResult &&
+                              !integers.calls[value.call].gives_values;
+                     });
+}
+
 // What the call gives in integers; undefined where no form takes it.
 at::Tensor ParityRunner::run_in_integers(const Meeting& meeting, size_t index) {
   std::optional<c10::OperatorHandle> op = meeting.op;
   if (!meeting.info.written.empty())
-    op = functional_form(meeting.op);
+    op = writes_to_codes(index) ? functional_form(meeting.op) : std::nullopt;
   if (!op.has_value())
     return {};
   torch::jit::Stack stack = operands_in_codes(meeting, index);

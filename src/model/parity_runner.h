@@ -42,6 +42,7 @@ class ParityRunner final : public Runner {
   at::Tensor codes_of(size_t place, const at::Tensor& values);
   at::Tensor weight_in_codes(size_t place, size_t index, const Operand& operand);
   torch::jit::Stack operands_in_codes(const Meeting& meeting, size_t index);
+  bool writes_to_codes(size_t index) const;
   at::Tensor run_in_integers(const Meeting& meeting, size_t index);
   void compare(size_t call, const at::Tensor& simulated, const at::Tensor& integer);
   void compare_values(size_t call, const at::Tensor& simulated, const at::Tensor& integer);

@@ -33,7 +33,8 @@ TEST(Parity, OfEachSite) {
   std::ostringstream text;
   text << parity;
   EXPECT_NE(text.str().find("first.conv2d"), std::string::npos) << text.str();
-  EXPECT_NE(text.str().find("codes are equal where both ways are fed the same"), std::string::npos);
+  EXPECT_NE(text.str().find("codes of integers are equal where both ways are fed the same"),
+            std::string::npos);
   const auto json = nlohmann::json::parse(parity.to_json());
   EXPECT_EQ(json["sites"].size(), parity.sites.size());
   EXPECT_EQ(json["sites"][0]["operator"], "aten::conv2d");

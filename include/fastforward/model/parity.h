@@ -45,7 +45,7 @@ struct FF_API Parity {
   /// End to end: the largest difference of two elements of the outputs.
   double largest = 0;
 
-  /// Codes of all sites.
+  /// Codes of the sites in integers.
   int64_t codes() const;
   /// How many of them were equal.
   int64_t equal() const;
