@@ -1,18 +1,22 @@
 #include "integer/element_pads.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_pad_enum.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/index_select.h>
+#include <ATen/ops/empty.h>
 #include <c10/util/StringUtil.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "dispatch/boxed.h"
 #include "fastforward/dispatch/integer_guard.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "integer/code_memory.h"
 #include "integer/grid.h"
 
 namespace ff::integer {
@@ -73,14 +77,92 @@ bool is_taken(const at::Tensor& self, c10::IntArrayRef padding, at::padding_mode
                      [&](const PaddedAxis& axis) { return axis.is_taken(mode); });
 }
 
+// Neighbours that stay neighbours.
+struct Run {
+  int64_t from, to, count;
+};
+
+std::vector<Run> runs_of(const at::Tensor& index) {
+  const auto* from = index.const_data_ptr<int64_t>();
+  std::vector<Run> runs;
+  for (int64_t to = 0; to < index.numel(); ++to) {
+    if (!runs.empty() && from[to] == runs.back().from + runs.back().count)
+      ++runs.back().count;
+    else
+      runs.push_back({from[to], to, 1});
+  }
+  return runs;
+}
+
+// Elements [outer, planes, lines, columns] of `bytes` bytes each. Axes that are missing have one
+// element.
+class ElementPad {
+ public:
+  // `sizes` and `padding` of the axes that are padded; a padding begins with the last one.
+  ElementPad(c10::IntArrayRef sizes, c10::IntArrayRef padding, at::padding_mode mode) {
+    in_.fill(1);
+    index_.fill(at::arange(1, at::kLong));
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const size_t axis = kAxes - sizes.size() + i;
+      const int64_t* numbers = &padding[padding.size() - 2 * (i + 1)];
+      in_[axis] = sizes[i];
+      index_[axis] = PaddedAxis{0, sizes[i], numbers[0], numbers[1]}.index(mode);
+      out_.push_back(index_[axis].numel());
+    }
+  }
+
+  c10::IntArrayRef out_sizes() const {
+    return out_;
+  }
+
+  // LibTorch's index_select of one axis after the other takes 170 microseconds for codes [2, 32,
+  // 56, 56] whose channels lie together, this loop 45.
+  void copy(const std::byte* from, int64_t outer, int64_t bytes, std::byte* to) const {
+    const auto& [planes, lines, columns] = index_;
+    const auto *plane = planes.const_data_ptr<int64_t>(), *line = lines.const_data_ptr<int64_t>();
+    const std::vector<Run> runs = runs_of(columns);
+    const int64_t line_bytes = columns.numel() * bytes;
+    constexpr int64_t kGrain = 1 << 16;
+    at::parallel_for(
+        0, outer * planes.numel() * lines.numel(), std::max<int64_t>(1, kGrain / line_bytes),
+        [&, &planes = planes, &lines = lines](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const int64_t y = line[i % lines.numel()],
+                          z = plane[i / lines.numel() % planes.numel()],
+                          image = i / (lines.numel() * planes.numel());
+            const std::byte* start = from + ((image * in_[0] + z) * in_[1] + y) * in_[2] * bytes;
+            for (const Run& run : runs)
+              std::copy_n(start + run.from * bytes, run.count * bytes,
+                          to + i * line_bytes + run.to * bytes);
+          }
+        });
+  }
+
+ private:
+  static constexpr size_t kAxes = 3;
+
+  std::array<int64_t, kAxes> in_;
+  std::array<at::Tensor, kAxes> index_;
+  at::DimVector out_;
+};
+
 // Channels that lie together do so in the result.
 at::Tensor with_border(const at::Tensor& codes, c10::IntArrayRef padding, at::padding_mode mode) {
-  const bool is_batch = codes.dim() == static_cast<int64_t>(padding.size() / 2) + 2;
+  const size_t axes = padding.size() / 2;
+  const bool is_batch = static_cast<size_t>(codes.dim()) == axes + 2;
   const bool are_together = is_batch && codes.movedim(1, -1).is_contiguous();
-  at::Tensor result = are_together ? codes.movedim(1, -1) : codes;
-  for (const PaddedAxis& axis : padded_axes(codes.sizes(), padding)) {
-    result = at::index_select(result, are_together ? axis.axis - 1 : axis.axis, axis.index(mode));
-  }
+  const at::Tensor given = are_together ? codes.movedim(1, -1) : codes.contiguous();
+  const size_t first = are_together ? 1 : static_cast<size_t>(codes.dim()) - axes;
+  const ElementPad pad(given.sizes().slice(first, axes), padding, mode);
+  at::DimVector sizes(given.sizes());
+  std::copy(pad.out_sizes().begin(), pad.out_sizes().end(),
+            sizes.begin() + static_cast<std::ptrdiff_t>(first));
+  const at::Tensor result =
+      given.scalar_type() == at::kChar ? empty_codes(sizes) : at::empty(sizes, given.options());
+  pad.copy(static_cast<const std::byte*>(given.const_data_ptr()),
+           c10::multiply_integers(given.sizes().slice(0, first)),
+           given.element_size() * (are_together ? codes.size(1) : 1),
+           static_cast<std::byte*>(result.mutable_data_ptr()));
   return are_together ? result.movedim(-1, 1) : result;
 }
 
@@ -104,6 +186,8 @@ RunOrReason prepare_element_pad(const OperatorCall& call, at::padding_mode mode,
   if (auto refusal = dispatch::needs_quantized_self(call))
     return {nullptr, *std::move(refusal)};
   const at::Tensor& self = call[0].toTensor();
+  if (!self.device().is_cpu())
+    return {nullptr, c10::str("the input is on ", self.device(), ", and integers run on the CPU")};
   const at::DimVector padding = call[1].toDimVector();
   const auto value = call.schema().argumentIndexWithName("value");
   if (value.has_value() && call[*value].isScalar() && call[*value].toScalar().toDouble() != 0)

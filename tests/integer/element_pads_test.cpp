@@ -178,6 +178,12 @@ TEST(ElementPads, SayWhyNot) {
   EXPECT_EQ(refusal({1, 6, 0, 0}, 0),
             "pad codes: its padding [1, 6, 0, 0] is not for an input of shape [2, 3, 4, 5]");
   EXPECT_EQ(refusal({1, 1}, 4), "pad codes: its mode is 4");
+  const torch::Tensor meta = ff::quantize_per_tensor(torch::ones({3, 4}).to(torch::kMeta), 0.02);
+  const ff::IntegerGuard integers;
+  EXPECT_EQ(ff::dispatch::why_not("aten::reflection_pad1d", {meta, std::vector<int64_t>{1, 1}})
+                .at(0)
+                .reason,
+            "the input is on meta, and integers run on the CPU");
   EXPECT_EQ(refusal({1, 1}, 0, 2.0),
             "pad codes: it has a value, and its border is made of elements");
   EXPECT_EQ(refusal({1, 1}, 3, 100.0),
