@@ -50,8 +50,9 @@ struct ShapeOrReason {
 // LibTorch's operator, block by block.
 class OperatorValues final : public BlockValues {
  public:
-  OperatorValues(BlockLayout layout, const OperatorCall& call, std::vector<Operand> operands)
-      : BlockValues(std::move(layout)),
+  OperatorValues(BlockLayout layout, int depth, const OperatorCall& call,
+                 std::vector<Operand> operands)
+      : BlockValues(std::move(layout), depth),
         schema_(call.schema()),
         arguments_(call.arguments().vec()),
         operands_(std::move(operands)) {
@@ -213,23 +214,37 @@ std::string why_no_blocks(const OperatorCall& call, const Shape& shape) {
   return any_codes ? "" : "no operand is in codes";
 }
 
+// How many values that are computed block by block stand behind each other in the operands.
+int depth_of(const OperatorCall& call, const Shape& shape) {
+  int depth = 0;
+  for (const Operand& operand : shape.operands) {
+    if (const BlockValues* values = block_values(call[operand.argument].toTensor()))
+      depth = std::max(depth, values->depth());
+  }
+  return depth;
+}
+
 RunOrReason prepare(const OperatorCall& call, ShapeOrReason (*shape_of)(const OperatorCall&)) {
   if (!integers_enabled())
     return {nullptr, kIntegersAreOff};
-  const WantedOutput output = dispatch::wanted_output();
-  const bool has_grid = grid_of(output).has_value() && !output.bias.defined();
-  if (!has_grid && !output.is_read_in_blocks)
-    return {nullptr, kNoOutputGrid};
   ShapeOrReason found = shape_of(call);
   if (!found.shape.has_value())
     return {nullptr, std::move(found.why_not)};
+  const WantedOutput& output = dispatch::wanted_output();
+  const int depth = depth_of(call, *found.shape);
+  const bool has_grid = grid_of(output).has_value() && !output.bias.defined();
+  if (!has_grid && !output.is_read_in_blocks && depth == 0)
+    return {nullptr, kNoOutputGrid};
   std::string why_not = why_no_blocks(call, *found.shape);
   if (!why_not.empty())
     return {nullptr, std::move(why_not)};
-  auto values = std::make_shared<OperatorValues>(layout_of(call, *found.shape), call,
+  auto values = std::make_shared<OperatorValues>(layout_of(call, *found.shape), depth + 1, call,
                                                  std::move(found.shape->operands));
-  if (!has_grid)
+  constexpr int kDeepest = 32;  // blocks are computed in calls inside of each other
+  if (!has_grid && output.is_read_in_blocks && depth < kDeepest)
     return {[values] { return tensor_of(values); }, ""};
+  if (!has_grid)
+    return {[values] { return values->codes(); }, ""};
   // The function may be gone when the call runs.
   return {[values, output, function = *output.function] {
             WantedOutput wanted = output;

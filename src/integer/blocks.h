@@ -30,7 +30,9 @@ struct BlockLayout {
 /// behind has quantized them.
 class BlockValues : public CodesSource {
  public:
-  explicit BlockValues(BlockLayout layout) : layout_(std::move(layout)) {}
+  /// `depth`: how many such values stand behind each other here.
+  explicit BlockValues(BlockLayout layout, int depth = 1)
+      : layout_(std::move(layout)), depth_(depth) {}
 
   /// The values of a block, shaped like it. On any thread.
   virtual at::Tensor block(const Block& block) const = 0;
@@ -39,9 +41,13 @@ class BlockValues : public CodesSource {
   const BlockLayout& layout() const {
     return layout_;
   }
+  int depth() const {
+    return depth_;
+  }
 
  private:
   BlockLayout layout_;
+  int depth_;
 };
 
 /// A tensor of these values, quantized by nothing.

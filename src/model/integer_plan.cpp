@@ -29,8 +29,7 @@ class IntegerPlanner {
         plan_(plan),
         calls_(graph.calls().size()),
         inner_readers_(graph.values().size()),
-        place_of_(graph.values().size()),
-        read_in_blocks_(graph.values().size()) {
+        place_of_(graph.values().size()) {
     for (size_t place = 0; place < plan.places.size(); ++place) {
       if (plan.places[place].kind == Place::Kind::kResult && plan.places[place].readers.empty())
         place_of_[static_cast<size_t>(plan.places[place].value)] = place;
@@ -185,7 +184,7 @@ class IntegerPlanner {
 
   // The chain that begins with a call and ends in front of an operator that works in blocks. Values
   // are not clamped before they are quantized.
-  std::optional<Found> chain_to_blocks(size_t index) {
+  std::optional<Found> chain_to_blocks(size_t index) const {
     ValueId value = result_of(index);
     Found found;
     found.chain.end = value;
@@ -206,27 +205,17 @@ class IntegerPlanner {
     return is_read_in_blocks(value) ? std::optional(std::move(found)) : std::nullopt;
   }
 
-  // True if one operator reads a value, it works in blocks, and what comes of it is quantized.
-  bool is_read_in_blocks(ValueId value) {
-    std::optional<bool>& known = read_in_blocks_[static_cast<size_t>(value)];
-    if (!known.has_value())
-      known = find_read_in_blocks(value);
-    return *known;
-  }
-
-  bool find_read_in_blocks(ValueId value) {
+  // True if one operator reads a value that nobody quantizes, and it works in blocks.
+  bool is_read_in_blocks(ValueId value) const {
     static const std::unordered_set<std::string> kOthers = {
         "softmax", "log_softmax", "layer_norm", "rms_norm", "add", "sub", "mul", "div"};
     if (place_of_[static_cast<size_t>(value)].has_value() || !is_read_once(value))
       return false;
-    const size_t reader = graph_.value(value).readers[0].call;
-    const Call& call = graph_.calls()[reader];
-    if (call.kind != K::kActivation && kOthers.count(call.op->site) == 0)
-      return false;
-    return find_chain(reader).has_value();
+    const Call& call = graph_.calls()[graph_.value(value).readers[0].call];
+    return call.kind == K::kActivation || kOthers.count(call.op->site) != 0;
   }
 
-  std::optional<Found> find_chain(size_t index) {
+  std::optional<Found> find_chain(size_t index) const {
     const ValueId value = result_of(index);
     if (value < 0 || graph_.calls()[index].results.size() != 1 || calls_[index].gives_values)
       return std::nullopt;
@@ -253,7 +242,6 @@ class IntegerPlanner {
   std::vector<IntegerCall> calls_;
   std::vector<std::optional<size_t>> inner_readers_;
   std::vector<std::optional<size_t>> place_of_;
-  std::vector<std::optional<bool>> read_in_blocks_;
 };
 
 }  // namespace

@@ -247,6 +247,33 @@ TEST(IntegerBlocks, FunctionsBehindConvolutions) {
   EXPECT_EQ(model(random_data({1, 3, 11, 13}, 1)).size(0), 1);
 }
 
+// Nobody quantizes what comes of them; blocks are computed in calls inside of each other.
+TEST(IntegerBlocks, WhatStaysInFloatBehindThem) {
+  const Tensor w = weight(300, 40, 1), scale = random_data({300}, 2);
+  ff::QuantizedModel model = expect_same(
+      [&](const Tensor& x) {
+        Tensor y = torch::layer_norm(torch::gelu(torch::linear(x, w)) + 1, {300}, scale);
+        for (int i = 0; i < 100; ++i)
+          y = torch::tanh(y * 1.1) + 0.01;
+        return torch::softmax(y, -1);
+      },
+      random_data({500, 40}, 4));
+  for (const char* site : {"gelu", "add", "layer_norm", "mul", "tanh"})
+    EXPECT_EQ(how(model, site), kInBlocks) << site;
+}
+
+TEST(IntegerBlocks, ResidualsThatAreReadInFloatToo) {
+  const Tensor w = weight(40, 40, 1), v = weight(40, 40, 2);
+  ff::QuantizedModel model = expect_same(
+      [&](const Tensor& x) {
+        const Tensor y = torch::layer_norm(torch::linear(x, w) + x, {40});
+        return torch::layer_norm(torch::linear(y, v) + y, {40});
+      },
+      random_data({500, 40}, 4));
+  for (const char* site : {"add", "layer_norm", "add_1", "layer_norm_1"})
+    EXPECT_EQ(how(model, site), kInBlocks) << site;
+}
+
 // One operator reads the values in the examples, others do so now.
 TEST(IntegerBlocks, ValuesThatOthersRead) {
   const at::NoGradGuard no_grad;
