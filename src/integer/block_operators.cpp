@@ -71,6 +71,14 @@ class OperatorValues final : public BlockValues {
       arguments[argument] = block_of(arguments[argument].toTensor(), block, whole);
     return dispatch::call_operator(schema_, std::move(arguments)).toTensor();
   }
+  bool reads(const c10::StorageImpl* memory) const override {
+    return std::any_of(operands_.begin(), operands_.end(), [&](const Operand& operand) {
+      const at::Tensor& tensor = arguments_[operand.argument].toTensor();
+      if (const BlockValues* values = block_values(tensor))
+        return values->reads(memory);
+      return is_memory_of(tensor, memory);
+    });
+  }
 
  private:
   const c10::FunctionSchema& schema_;  // LibTorch keeps it
@@ -145,8 +153,11 @@ ShapeOrReason layer_norm(const OperatorCall& call) {
     return {std::nullopt, "its input does not end with the normalized shape"};
   Shape shape{input.sizes().vec(), {}, axes};
   for (size_t i = 0; i < call.arguments().size(); ++i) {
-    if (is_tensor(call[i]))
-      shape.operands.push_back({i, i == 0 ? 0 : axes});
+    if (!is_tensor(call[i]))
+      continue;
+    if (i > 0 && call[i].toTensor().sizes() != c10::IntArrayRef(normalized))
+      return {std::nullopt, name_of(call, i) + " does not have the normalized shape"};
+    shape.operands.push_back({i, i == 0 ? 0 : axes});
   }
   return {std::move(shape), ""};
 }
@@ -167,16 +178,25 @@ ShapeOrReason matrix_product(const OperatorCall& call) {
   return {std::move(shape), ""};
 }
 
+// The first operand that is computed block by block; null if there is none.
+const BlockValues* first_block_values(const OperatorCall& call, const Shape& shape) {
+  for (const Operand& operand : shape.operands) {
+    if (const BlockValues* values = block_values(call[operand.argument].toTensor()))
+      return values;
+  }
+  return nullptr;
+}
+
 // The axes as they lie in memory, the outermost first.
 std::vector<size_t> order_of(const OperatorCall& call, const Shape& shape) {
+  if (const BlockValues* values = first_block_values(call, shape))
+    return values->layout().order;
   std::vector<size_t> order(shape.sizes.size());
   std::iota(order.begin(), order.end(), size_t{0});
   for (const Operand& operand : shape.operands) {
     const at::Tensor& tensor = call[operand.argument].toTensor();
     if (!is_quantized(tensor) || tensor.sizes() != c10::IntArrayRef(shape.sizes))
       continue;
-    if (const BlockValues* values = block_values(tensor))
-      return values->layout().order;
     const at::Tensor memory = codes(tensor);
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
       return memory.stride(static_cast<int64_t>(a)) > memory.stride(static_cast<int64_t>(b));
@@ -207,8 +227,12 @@ std::string why_no_blocks(const OperatorCall& call, const Shape& shape) {
     const std::string reason = why_no_operand(tensor);
     if (!reason.empty())
       return name_of(call, operand.argument) + ": " + reason;
-    if (block_values(tensor) != nullptr && tensor.sizes() != c10::IntArrayRef(shape.sizes))
+    const BlockValues* values = block_values(tensor);
+    if (values != nullptr && tensor.sizes() != c10::IntArrayRef(shape.sizes))
       return name_of(call, operand.argument) + " is broadcast";
+    if (values != nullptr &&
+        values->layout().order != first_block_values(call, shape)->layout().order)
+      return name_of(call, operand.argument) + " lies in memory in another order";
     any_codes = any_codes || is_quantized(tensor);
   }
   return any_codes ? "" : "no operand is in codes";

@@ -4,6 +4,7 @@
 #include <ATen/core/DimVector.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_strided.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <algorithm>
 #include <cstring>
@@ -91,6 +92,8 @@ void for_each_block(const BlockValues& values, const Use& use) {
   parallel_blocks(cut.count(), 1, [&](int64_t first, int64_t end) {
     const at::NoGradGuard no_grad;
     const dispatch::OutputScope nobody({});  // the operators inside have other results
+    // Values are float, on each thread.
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::DispatchKey::AutocastCPU);
     for (int64_t i = first; i < end; ++i) {
       const auto [block, begin] = cut[i];
       const at::Tensor some = values.block(block).permute(order).contiguous();
@@ -119,6 +122,11 @@ at::Tensor BlockValues::codes() const {
     std::memcpy(to + begin, values, static_cast<size_t>(n) * sizeof(float));
   });
   return all;
+}
+
+bool is_memory_of(const at::Tensor& tensor, const c10::StorageImpl* memory) {
+  return tensor.defined() && !is_quantized(tensor) && tensor.has_storage() &&
+         tensor.storage().unsafeGetStorageImpl() == memory;
 }
 
 at::Tensor tensor_of(std::shared_ptr<const BlockValues> values) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/StorageImpl.h>
 
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,8 @@ class BlockValues : public CodesSource {
 
   /// The values of a block, shaped like it. On any thread.
   virtual at::Tensor block(const Block& block) const = 0;
+  /// True if plain values in this memory are read when blocks are computed.
+  virtual bool reads(const c10::StorageImpl* memory) const = 0;
   /// All values: for somebody who takes no blocks.
   at::Tensor codes() const final;
   const BlockLayout& layout() const {
@@ -49,6 +52,9 @@ class BlockValues : public CodesSource {
   BlockLayout layout_;
   int depth_;
 };
+
+/// True if a tensor is plain, and its values are in this memory.
+bool is_memory_of(const at::Tensor& tensor, const c10::StorageImpl* memory);
 
 /// A tensor of these values, quantized by nothing.
 at::Tensor tensor_of(std::shared_ptr<const BlockValues> values);

@@ -2,6 +2,7 @@
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
 #include <c10/util/SmallVector.h>
 #include <c10/util/StringUtil.h>
 #include <c10/util/strides.h>
@@ -222,7 +223,11 @@ class ProductValues final : public BlockValues {
   at::Tensor block(const Block& block) const override {
     at::DimVector sizes, back(block.size.size());
     int64_t begin = 0;
+    bool is_cut = false;
     for (const size_t axis : layout().order) {
+      // One range of rows.
+      TORCH_INTERNAL_ASSERT(!is_cut || block.size[axis] == layout().sizes[axis]);
+      is_cut = is_cut || block.size[axis] != 1;
       back[axis] = static_cast<int64_t>(sizes.size());
       sizes.push_back(block.size[axis]);
       if (sizes.size() < block.size.size())
@@ -231,6 +236,9 @@ class ProductValues final : public BlockValues {
     const at::Tensor results = at::detail::empty_cpu(sizes, at::kFloat);
     rows_->compute(begin, results.numel() / sizes.back(), results);
     return results.permute(back);
+  }
+  bool reads(const c10::StorageImpl* memory) const override {
+    return is_memory_of(rows_->product().bias, memory);
   }
 
  private:

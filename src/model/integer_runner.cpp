@@ -10,6 +10,7 @@
 #include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
 #include "integer/block_operators.h"
+#include "integer/blocks.h"
 #include "integer/grid.h"
 #include "model/functional_form.h"
 #include "model/plain_values.h"
@@ -190,8 +191,27 @@ void IntegerRunner::note(const Meeting& meeting, size_t index) {
     binding().note_integers(index, conditions, how_it_runs(meeting, index));
 }
 
+// Memory is about to be written to that values which are computed later would read: they are
+// computed now.
+void IntegerRunner::settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
+  for (const size_t argument : info.written) {
+    for (const at::Tensor& written : tensors_in({arguments[argument]})) {
+      if (!written.defined() || is_quantized(written) || !written.has_storage())
+        continue;
+      for (const auto& weak : unsettled_) {
+        const at::Tensor tensor(weak.lock());
+        const integer::BlockValues* values =
+            tensor.defined() ? integer::block_values(tensor) : nullptr;
+        if (values != nullptr && values->reads(written.storage().unsafeGetStorageImpl()))
+          become(tensor, quantized_by_nothing(values->codes()));
+      }
+    }
+  }
+}
+
 void IntegerRunner::run_operator(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
+  settle(meeting.info, arguments);
   const bool must_be_view =
       index_.has_value() && program().recording.graph.calls()[*index_].is_view_of_written;
   if (!must_be_view && arguments[0].isTensor() &&
@@ -248,6 +268,8 @@ void IntegerRunner::run_in_place(Meeting& meeting, size_t index) {
     value = call(meeting)[0].toTensor();
   }
   const CallPlan& plan = program().plan.calls[index];
+  TORCH_CHECK(value.sizes() == target.sizes(), "output with shape ", target.sizes(),
+              " doesn't match the broadcast shape ", value.sizes());
   value = value.to(target.scalar_type());
   if (!plan.results.empty())
     value = result_on_grid(index, plan.results[0].second, value, false);
@@ -288,6 +310,7 @@ void IntegerRunner::on_handed_on(ValueId value, const at::Tensor& tensor) {
 }
 
 void IntegerRunner::on_looked_at(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
+  settle(info, arguments);
   // These see only what a tensor is, not what is in it.
   static const std::unordered_set<std::string> kHarmless = {
       "aten::size",       "aten::sym_size",
@@ -361,6 +384,11 @@ void IntegerRunner::finish_call(const Meeting& meeting, size_t index, size_t fir
   if (is_own && values.size() == 1 && meeting.stack.size() == first + 1 &&
       meeting.stack[first].isTensor())
     meeting.stack[first] = laid_out(meeting.stack[first].toTensor(), values[0]);
+  if (meeting.stack.size() > first && is_quantized_value(meeting.stack[first]) &&
+      integer::block_values(meeting.stack[first].toTensor()) != nullptr) {
+    std::erase_if(unsettled_, [](const auto& weak) { return weak.expired(); });
+    unsettled_.emplace_back(meeting.stack[first].toTensor().getIntrusivePtr());
+  }
   Runner::finish_call(meeting, index, first);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "dispatch/output_scope.h"
 #include "fastforward/dispatch/integer_guard.h"
@@ -44,6 +45,7 @@ class IntegerRunner final : public Runner {
   void put_on_grid_again(Meeting& meeting, const Operand& operand, size_t place);
   at::Tensor laid_out(const at::Tensor& tensor, ValueId value);
   std::string why_not_on_grid(size_t index);
+  void settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments);
   void note(const Meeting& meeting, size_t index);
   std::string how_it_runs(const Meeting& meeting, size_t index);
   bool run_behind(Meeting& meeting, size_t index);
@@ -52,6 +54,8 @@ class IntegerRunner final : public Runner {
   const StrictGuard relaxed_;
   ChainOutput output_;           // of the call that runs
   std::optional<size_t> index_;  // its number
+  // Tensors whose values are computed block by block when they are read.
+  std::vector<c10::weak_intrusive_ptr<c10::TensorImpl>> unsettled_;
 };
 
 }  // namespace ff::model

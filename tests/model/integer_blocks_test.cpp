@@ -1,3 +1,4 @@
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -15,6 +16,7 @@
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/quantization/affine.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "support/expect_error.h"
 #include "support/tensors.h"
 
 // Float operators between codes, block by block.
@@ -199,6 +201,116 @@ TEST(IntegerBlocks, ImagesAndOddShapes) {
         return torch::conv2d(torch::layer_norm(y, y.sizes().slice(1)), v);
       },
       random_data({2, 3, 9, 11}, 4));
+}
+
+// Images lie pixel after pixel, rows of features row after row. More values than a block has.
+TEST(IntegerBlocks, OperandsInDifferentOrders) {
+  const Tensor w = random_data({8, 8, 3, 3}, 1) * 0.2, v = weight(60, 60, 2), u = weight(5, 60, 3);
+  const auto images = [&](const Tensor& x) { return torch::conv2d(x, w, {}, 1, 1); };
+  const auto rows = [&](const Tensor& x) { return torch::linear(x, v); };
+  for (const Function& function : std::vector<Function>{
+           [&](const Tensor& x) { return images(x) + rows(x); },
+           [&](const Tensor& x) { return rows(x) + images(x); },
+           [&](const Tensor& x) { return torch::softmax(torch::relu(rows(x)), -1) * images(x); },
+           [&](const Tensor& x) { return images(x) + torch::softmax(rows(x), -1); },
+           [&](const Tensor& x) { return x + images(x); }}) {
+    expect_same(
+        [&](const Tensor& x) { return torch::linear(torch::layer_norm(function(x), {60}), u); },
+        random_data({2, 8, 200, 60}, 4));
+  }
+}
+
+// Values that are computed later would read what was written since.
+TEST(IntegerBlocks, WritesToWhatTheyRead) {
+  const Tensor w = weight(60, 60, 1), v = weight(5, 60, 2), state = random_data({60}, 3);
+  bool is_other = true;
+  for (const Function& function :
+       std::vector<Function>{[&](const Tensor& x) {
+                               Tensor h = torch::cos(x);
+                               const Tensor y = torch::linear(x, w) + h;
+                               h.zero_();
+                               return y;
+                             },
+                             [&](const Tensor& x) {
+                               Tensor s = state.clone();
+                               const Tensor y = torch::linear(x, w) + s;
+                               s.add_(5);
+                               return y * 2;
+                             },
+                             [&](const Tensor& x) {
+                               Tensor s = state.clone();
+                               const Tensor y = torch::linear(x, w, s);
+                               s.add_(5);
+                               return y;
+                             },
+                             [&](const Tensor& x) {
+                               Tensor h = torch::layer_norm(x, {60});
+                               const Tensor y = torch::tanh(torch::linear(x, w) + h) * h;
+                               h.select(0, 0).mul_(3);
+                               return y;
+                             },
+                             [&](const Tensor& x) {
+                               Tensor y = torch::linear(x, w);
+                               const Tensor z = y + torch::linear(x, w);
+                               y.zero_();
+                               return z;
+                             },
+                             [&](const Tensor& x) {
+                               Tensor h = torch::cos(x);
+                               const Tensor y = torch::linear(x, w) + h;
+                               if (is_other)
+                                 h.view({-1}).zero_();
+                               return y;
+                             }}) {
+    const at::NoGradGuard no_grad;
+    const Tensor input = random_data({30, 60}, 4);
+    is_other = false;
+    ff::QuantizedModel model = of(
+        [&](const Tensor& x) {
+          return torch::linear(torch::layer_norm(torch::gelu(function(x)), {60}), v);
+        },
+        input);
+    is_other = true;  // what no example showed
+    const Tensor simulated = model(input.clone());
+    model->to_integer();
+    EXPECT_TRUE(torch::allclose(model(input.clone()), simulated, 0.03, 0.03));
+  }
+}
+
+TEST(IntegerBlocks, WhatIsWrittenKeepsItsShape) {
+  const at::NoGradGuard no_grad;
+  const Tensor w = weight(12, 7, 1), v = weight(5, 12, 2);
+  Tensor other = torch::ones({12});
+  ff::QuantizedModel model = of(
+      [&](const Tensor& x) {
+        Tensor y = torch::linear(x, w);
+        y.add_(other);
+        return torch::linear(torch::layer_norm(y, {12}), v);
+      },
+      random_data({3, 7}, 3));
+  model->to_integer();
+  other = torch::ones({4, 1, 12});
+  EXPECT_ERROR(c10::Error, "output with shape [3, 12] doesn't match the broadcast shape [4, 3, 12]",
+               model(random_data({3, 7}, 3)));
+}
+
+TEST(IntegerBlocks, AreInFloatUnderAutocast) {
+  const at::NoGradGuard no_grad;
+  const Tensor w = weight(40, 40, 1);
+  const Tensor input = random_data({4, 30, 40}, 2);
+  ff::QuantizedModel model = of(
+      [&](const Tensor& x) {
+        const Tensor y = torch::linear(x, w);
+        return torch::linear(torch::matmul(torch::relu(y), y.transpose(-1, -2)),
+                             torch::ones({3, 30}) * 0.1);
+      },
+      input);
+  model->to_integer();
+  const Tensor plain = model(input);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  const Tensor mixed = model(input);
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  EXPECT_TRUE(torch::allclose(mixed.to(torch::kFloat), plain, 0.03, 0.03));
 }
 
 TEST(IntegerBlocks, EmptyAndSmall) {
