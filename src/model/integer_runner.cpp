@@ -209,8 +209,31 @@ void IntegerRunner::settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> 
   }
 }
 
+// A write that no example showed, to what is computed later or came of an unseen call itself:
+// others who share that memory in the simulation would not see it.
+void IntegerRunner::refuse_unseen_write(const Meeting& meeting) {
+  for (const size_t argument : meeting.info.written) {
+    const c10::IValue& written = meeting.arguments()[argument];
+    if (!is_quantized_value(written))
+      continue;
+    const at::Tensor& tensor = written.toTensor();
+    if (integer::block_values(tensor) == nullptr && tensor.dim() > 0 &&
+        tracker().identify(tensor).value != kUnseen)
+      continue;
+    keep_error([&] {
+      TORCH_CHECK_VALUE(
+          false, "QuantizedModel: no example showed that ", meeting.info.name,
+          " writes to this tensor, and in integers it shares no memory with others. Give "
+          "autoquantize an example that runs this branch too, or simulate the model with "
+          "to_integer(false).");
+    });
+  }
+}
+
 void IntegerRunner::run_operator(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
+  if (!index_.has_value())
+    refuse_unseen_write(meeting);
   settle(meeting.info, arguments);
   const bool must_be_view =
       index_.has_value() && program().recording.graph.calls()[*index_].is_view_of_written;

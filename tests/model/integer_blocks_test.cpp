@@ -277,6 +277,31 @@ TEST(IntegerBlocks, WritesToWhatTheyRead) {
   }
 }
 
+TEST(IntegerBlocks, AWriteThatNoExampleShowedIsAnError) {
+  const at::NoGradGuard no_grad;
+  const Tensor w = weight(12, 7, 1), v = weight(5, 12, 2);
+  for (const std::function<void(Tensor&)>& write : std::vector<std::function<void(Tensor&)>>{
+           [](Tensor& y) { y[0].zero_(); }, [](Tensor& y) { y[0][1].zero_(); },
+           [](Tensor& y) { y.add_(1); }}) {
+    bool is_other = false;
+    ff::QuantizedModel model = of(
+        [&](const Tensor& x) {
+          Tensor y = torch::linear(x, w);
+          if (is_other)
+            write(y);
+          return torch::linear(torch::gelu(y), v);
+        },
+        random_data({3, 7}, 3));
+    model->to_integer();
+    EXPECT_NO_THROW(model(random_data({3, 7}, 3)));
+    is_other = true;
+    EXPECT_ERROR(c10::ValueError, "writes to this tensor, and in integers it shares no memory",
+                 model(random_data({3, 7}, 3)));
+    model->to_integer(false);
+    EXPECT_NO_THROW(model(random_data({3, 7}, 3)));
+  }
+}
+
 TEST(IntegerBlocks, WhatIsWrittenKeepsItsShape) {
   const at::NoGradGuard no_grad;
   const Tensor w = weight(12, 7, 1), v = weight(5, 12, 2);
