@@ -7,9 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "dispatch/registry.h"
 #include "fastforward/tensor/quantized_tensor.h"
-#include "integer/block_operators.h"
 #include "integer/blocks.h"
 #include "integer/grid.h"
 #include "model/functional_form.h"
@@ -21,14 +19,6 @@ namespace {
 
 bool is_quantized_value(const c10::IValue& value) {
   return value.isTensor() && is_quantized(value.toTensor());
-}
-
-bool has_quantized(c10::ArrayRef<c10::IValue> arguments) {
-  return std::any_of(arguments.begin(), arguments.end(), [](const c10::IValue& argument) {
-    return is_quantized_value(argument) ||
-           (argument.isTensorList() && std::any_of(argument.toListRef().begin(),
-                                                   argument.toListRef().end(), is_quantized_value));
-  });
 }
 
 // The model may count on how values lie in memory, as LibTorch's convolutions give them: channel
@@ -51,39 +41,6 @@ at::Tensor in_order(const at::Tensor& tensor, const std::vector<int64_t>& axes) 
   return tensor.permute(axes).contiguous().permute(back);
 }
 
-c10::IValue plain_result(const c10::IValue& result);
-
-c10::IValue plain_list(const c10::IValue& list) {
-  c10::impl::GenericList result = list.toList().copy();
-  for (size_t i = 0; i < result.size(); ++i)
-    result.set(i, plain_result(result.get(i)));
-  return result;
-}
-
-c10::IValue plain_dictionary(const c10::IValue& dictionary) {
-  c10::impl::GenericDict result = dictionary.toGenericDict().copy();
-  for (const auto& entry : dictionary.toGenericDict())
-    result.insert_or_assign(entry.key(), plain_result(entry.value()));
-  return result;
-}
-
-c10::IValue plain_result(const c10::IValue& result) {
-  const std::vector<at::Tensor> tensors = tensors_in({result});
-  if (std::none_of(tensors.begin(), tensors.end(), is_quantized))
-    return result;  // the model's own object
-  if (result.isTensor())
-    return plain(result.toTensor());
-  if (result.isTuple()) {
-    std::vector<c10::IValue> elements;
-    for (const c10::IValue& element : result.toTupleRef().elements())
-      elements.push_back(plain_result(element));
-    return c10::ivalue::Tuple::create(std::move(elements));
-  }
-  if (result.isList())
-    return plain_list(result);
-  return result.isGenericDict() ? plain_dictionary(result) : result;
-}
-
 }  // namespace
 
 c10::IValue IntegerRunner::finish(const c10::IValue& result) {
@@ -96,7 +53,7 @@ c10::IValue IntegerRunner::finish(const c10::IValue& result) {
 at::Tensor IntegerRunner::on_grid(size_t place, const at::Tensor& data, bool overwrite) {
   return keep_error([&] {
     const nn::Quantizer quantizer = this->quantizer(place);
-    const std::optional<BoundQuantizationFunction> function = quantizer->fixed_function();
+    const std::optional<BoundQuantizationFunction> function = fixed_function(place);
     const at::Tensor values = plain(data);
     // What integers do not take is as in the simulation, in one pass.
     if (function.has_value() && !integer::grid_of(*function).grid.has_value())
@@ -141,59 +98,19 @@ void IntegerRunner::put_operands_on_grids(Meeting& meeting, size_t index) {
   output_ = meeting.info.written.empty() ? chain_output(index) : ChainOutput();
 }
 
-// The first place on whose grid an operand is, and why integers do not take it; empty if they do.
-std::string IntegerRunner::why_not_on_grid(size_t index) {
-  std::vector<std::pair<size_t, size_t>> places = program().plan.calls[index].reads;
-  const auto& grids = program().integers.calls[index].grids;
-  places.insert(places.end(), grids.begin(), grids.end());
-  for (const auto& [operand, place] : places) {
-    if (program().plan.places[place].kind == Place::Kind::kWeight)
-      continue;
-    const std::optional<BoundQuantizationFunction> function = fixed_function(place);
-    const std::string reason = function.has_value() ? integer::grid_of(*function).why_not : "";
-    if (!reason.empty())
-      return "the grid of " + program().place_names[place].site + ": " + reason;
-  }
-  return "";
-}
-
-// Says that an implementation takes the call, or why none does.
-std::string IntegerRunner::how_it_runs(const Meeting& meeting, size_t index) {
-  std::vector<dispatch::Refusal> refusals;
-  const dispatch::Found found = dispatch::find_implementation(
-      meeting.op.operator_name(), dispatch::OperatorCall(meeting.op.schema(), meeting.arguments()),
-      &refusals);
-  const bool is_any_quantized = has_quantized(meeting.arguments());
-  if (found && is_any_quantized)
-    return found.implementation->name == integer::kInBlocks ? integer::kInBlocks : "codes";
-  const std::string why_not = why_not_on_grid(index);
-  if (!why_not.empty())
-    return "float: " + why_not;
-  if (!is_any_quantized)
-    return "float: no operand is in codes";
-  if (contains(meeting.info.written, 0) && meeting.op.schema().is_mutable())
-    return "float: it writes to memory that others see";
-  return refusals.empty() ? "float: there is no integer form of " + meeting.info.name
-                          : "float: " + refusals.front().reason;
-}
-
-// Notes how a call runs, unless the same operands were in codes before, and the result went the
-// same way.
-void IntegerRunner::note(const Meeting& meeting, size_t index) {
-  constexpr size_t kBits = 30;
-  uint32_t conditions = output_.function.has_value() ? 1 : output_.is_read_in_blocks ? 2 : 0;
-  const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
-  for (size_t i = 0; i < std::min(arguments.size(), kBits); ++i) {
-    if (has_quantized(arguments[i]))
-      conditions |= uint32_t{4} << i;
-  }
-  if (!binding().knows_integers(index, conditions))
-    binding().note_integers(index, conditions, how_it_runs(meeting, index));
+// Others than the one reader of the examples may ask for such values more than once.
+void IntegerRunner::settle(const at::Tensor& tensor) {
+  const integer::BlockValues* values = integer::block_values(tensor);
+  if (values == nullptr)
+    return;
+  const at::DimVector strides(tensor.strides());  // those of the simulation
+  become(tensor, quantized_by_nothing(values->codes()));
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(at::DimVector(tensor.sizes()), strides);
 }
 
 // Memory is about to be written to that values which are computed later would read: they are
 // computed now.
-void IntegerRunner::settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
+void IntegerRunner::settle_readers(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
   for (const size_t argument : info.written) {
     for (const at::Tensor& written : tensors_in({arguments[argument]})) {
       if (!written.defined() || is_quantized(written) || !written.has_storage())
@@ -203,7 +120,7 @@ void IntegerRunner::settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> 
         const integer::BlockValues* values =
             tensor.defined() ? integer::block_values(tensor) : nullptr;
         if (values != nullptr && values->reads(written.storage().unsafeGetStorageImpl()))
-          become(tensor, quantized_by_nothing(values->codes()));
+          settle(tensor);
       }
     }
   }
@@ -234,7 +151,7 @@ void IntegerRunner::run_operator(Meeting& meeting) {
   const c10::ArrayRef<c10::IValue> arguments = meeting.arguments();
   if (!index_.has_value())
     refuse_unseen_write(meeting);
-  settle(meeting.info, arguments);
+  settle_readers(meeting.info, arguments);
   const bool must_be_view =
       index_.has_value() && program().recording.graph.calls()[*index_].is_view_of_written;
   if (!must_be_view && arguments[0].isTensor() &&
@@ -333,7 +250,7 @@ void IntegerRunner::on_handed_on(ValueId value, const at::Tensor& tensor) {
 }
 
 void IntegerRunner::on_looked_at(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments) {
-  settle(info, arguments);
+  settle_readers(info, arguments);
   // These see only what a tensor is, not what is in it.
   static const std::unordered_set<std::string> kHarmless = {
       "aten::size",       "aten::sym_size",
@@ -422,6 +339,10 @@ void IntegerRunner::on_call(Meeting& meeting) {
   refuse_inner_operands(meeting, index);
   if (index.has_value() && run_behind(meeting, *index))
     return;
+  if (!index.has_value() && meeting.info.written.empty()) {
+    for (const MetOperand& operand : meeting.operands)
+      settle(meeting.tensor(operand.argument, operand.element));
+  }
   index_ = index;
   Runner::on_call(meeting);
   index_.reset();

@@ -46,7 +46,8 @@ class IntegerRunner final : public Runner {
   at::Tensor laid_out(const at::Tensor& tensor, ValueId value);
   std::string why_not_on_grid(size_t index);
   void refuse_unseen_write(const Meeting& meeting);
-  void settle(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments);
+  void settle(const at::Tensor& tensor);
+  void settle_readers(const OperatorInfo& info, c10::ArrayRef<c10::IValue> arguments);
   void note(const Meeting& meeting, size_t index);
   std::string how_it_runs(const Meeting& meeting, size_t index);
   bool run_behind(Meeting& meeting, size_t index);

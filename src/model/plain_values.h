@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
 
 namespace ff::model {
 
@@ -16,6 +17,9 @@ bool is_end_of_chain(const at::Tensor& tensor);
 
 /// Makes a quantized tensor object another one, for all who have it.
 void become(const at::Tensor& tensor, const at::Tensor& other);
+
+/// A result of a model with all tensors in it plain; the model's own object where they are.
+c10::IValue plain_result(const c10::IValue& result);
 
 /// The memory that values may be written to: those of `tensor`, nobody else's.
 at::Tensor own_values(const at::Tensor& tensor);
