@@ -75,6 +75,12 @@ std::string check_tensor(const at::Tensor& tensor) {
   return check_codes(as_quantized(tensor)->codes_dtype());
 }
 
+std::string check_parameters(const Parameters& parameters) {
+  if (parameters.num_bits > 8)
+    return c10::str("it has ", parameters.num_bits, " bits, and integers take 8 at most");
+  return check_codes(parameters.codes);
+}
+
 }  // namespace
 
 std::optional<int8_t> Grid::code_of_zero() const {
@@ -89,15 +95,18 @@ int32_t Grid::code_of(float value) const {
       std::clamp(position, static_cast<float>(low), static_cast<float>(high)));
 }
 
+std::string why_no_codes(const BoundQuantizationFunction& function) {
+  const std::optional<Parameters> parameters = parameters_of(function);
+  return parameters.has_value() ? check_parameters(*parameters) : no_affine(function);
+}
+
 GridOrReason grid_of(const BoundQuantizationFunction& function) {
   const std::optional<Parameters> parameters = parameters_of(function);
   if (!parameters.has_value())
     return {std::nullopt, no_affine(function)};
-  const auto& [scale, offset, granularity, num_bits, codes] = *parameters;
-  if (num_bits > 8)
-    return {std::nullopt, c10::str("it has ", num_bits, " bits, and integers take 8 at most")};
-  if (std::string why_not = check_codes(codes); !why_not.empty())
+  if (std::string why_not = check_parameters(*parameters); !why_not.empty())
     return {std::nullopt, std::move(why_not)};
+  const auto& [scale, offset, granularity, num_bits, codes] = *parameters;
   if (scale.numel() != 1)
     return {std::nullopt,
             c10::str("it has ", scale.numel(), " scales, and integers take one for an activation")};

@@ -43,6 +43,8 @@ struct GridOrReason {
   std::string why_not;
 };
 
+/// Why integers take no codes of a function, whatever its scales are; empty if they do.
+std::string why_no_codes(const BoundQuantizationFunction& function);
 /// The grid of activations quantized by `function`.
 GridOrReason grid_of(const BoundQuantizationFunction& function);
 /// The grid of a tensor: quantized by such a function, float32 values, int8 codes, on the CPU.

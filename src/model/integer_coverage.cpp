@@ -33,12 +33,16 @@ std::string IntegerRunner::why_not_on_grid(size_t index) {
   const auto& grids = program().integers.calls[index].grids;
   places.insert(places.end(), grids.begin(), grids.end());
   for (const auto& [operand, place] : places) {
-    if (program().plan.places[place].kind == Place::Kind::kWeight)
-      continue;
     const std::optional<BoundQuantizationFunction> function = fixed_function(place);
-    const std::string reason = function.has_value() ? integer::grid_of(*function).why_not : "";
+    if (!function.has_value())
+      continue;
+    // A weight may have many scales.
+    const bool is_weight = program().plan.places[place].kind == Place::Kind::kWeight;
+    const std::string reason =
+        is_weight ? integer::why_no_codes(*function) : integer::grid_of(*function).why_not;
     if (!reason.empty())
-      return "the grid of " + program().place_names[place].site + ": " + reason;
+      return std::string(is_weight ? "the weight's grid of " : "the grid of ") +
+             program().place_names[place].site + ": " + reason;
   }
   return "";
 }

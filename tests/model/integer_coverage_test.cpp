@@ -46,6 +46,16 @@ TEST(IntegerCoverage, IsThatOfTheLastRun) {
   EXPECT_EQ(how(model, "norm.relu"), "codes");
 }
 
+TEST(IntegerCoverage, WiderWeightsAreNamed) {
+  const at::NoGradGuard no_grad;
+  ff::QuantizedModel model = net(ff::presets::with_bits({.weight_bits = 16, .activation_bits = 8}));
+  model->to_integer();
+  model(images(2));
+  EXPECT_EQ(
+      how(model, "second.conv2d"),
+      "float: the weight's grid of second.conv2d: it has 16 bits, and integers take 8 at most");
+}
+
 TEST(IntegerCoverage, WritesToSharedMemoryStayInFloat) {
   const at::NoGradGuard no_grad;
   const torch::Tensor w = random_data({8, 3, 3, 3}, 2) * 0.3;
