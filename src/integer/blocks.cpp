@@ -48,10 +48,6 @@ class Cut {
   int64_t count() const {
     return numel_ == 0 ? 0 : count_;
   }
-  int64_t numel() const {
-    return numel_;
-  }
-
   // The block, and where it begins in memory.
   std::pair<Block, int64_t> operator[](int64_t index) const {
     Block block{std::vector<int64_t>(layout_.sizes.size(), 0), layout_.sizes};

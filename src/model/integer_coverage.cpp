@@ -8,14 +8,11 @@
 #include "integer/block_operators.h"
 #include "integer/grid.h"
 #include "model/integer_runner.h"
+#include "model/plain_values.h"
 
 // How each call of a model runs in integers, for its coverage.
 namespace ff::model {
 namespace {
-
-bool is_quantized_value(const c10::IValue& value) {
-  return value.isTensor() && is_quantized(value.toTensor());
-}
 
 bool has_quantized(c10::ArrayRef<c10::IValue> arguments) {
   return std::any_of(arguments.begin(), arguments.end(), [](const c10::IValue& argument) {

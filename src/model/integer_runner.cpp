@@ -17,10 +17,6 @@
 namespace ff::model {
 namespace {
 
-bool is_quantized_value(const c10::IValue& value) {
-  return value.isTensor() && is_quantized(value.toTensor());
-}
-
 // The model may count on how values lie in memory, as LibTorch's convolutions give them: channel
 // after channel. Ours give pixel after pixel. Codes have their own forms of these operators.
 bool reads_strides(const OperatorInfo& info, const at::Tensor& operand) {

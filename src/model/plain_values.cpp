@@ -52,6 +52,10 @@ at::Tensor quantized_by_nothing(const at::Tensor& values) {
   return no_function().attach(values, values.scalar_type());
 }
 
+bool is_quantized_value(const c10::IValue& value) {
+  return value.isTensor() && is_quantized(value.toTensor());
+}
+
 bool is_in_codes(const at::Tensor& tensor) {
   return is_quantized(tensor) && !is_quantized_by_nothing(tensor);
 }

@@ -9,6 +9,9 @@ namespace ff::model {
 /// and has no grid any more, since an operator wrote to it.
 at::Tensor quantized_by_nothing(const at::Tensor& values);
 
+/// True if a value is a quantized tensor.
+bool is_quantized_value(const c10::IValue& value);
+
 /// True if a tensor is quantized, and not by nothing.
 bool is_in_codes(const at::Tensor& tensor);
 
