@@ -16,12 +16,14 @@
 #include "fastforward/nn/linear_quantizer.h"
 #include "fastforward/quantization/affine.h"
 #include "fastforward/tensor/quantized_tensor.h"
+#include "model/integer_net.h"
 #include "support/expect_error.h"
 #include "support/tensors.h"
 
 // Float operators between codes, block by block.
 namespace {
 
+using ff::test::how;
 using ff::test::random_data;
 using torch::Tensor;
 using Function = std::function<Tensor(const Tensor&)>;
@@ -32,14 +34,6 @@ ff::QuantizedModel of(const Function& function, const Tensor& input) {
   ff::QuantizedModel model = ff::autoquantize(ff::FloatModel(function), input.clone());
   ff::calibrate(model, input.clone());
   return model;
-}
-
-std::string how(const ff::QuantizedModel& model, const std::string& site) {
-  for (const ff::CallCoverage& call : model->coverage().calls) {
-    if (call.site == site)
-      return call.integers;
-  }
-  return "no site " + site;
 }
 
 // Runs in integers what was simulated; a code on the way may differ by one.

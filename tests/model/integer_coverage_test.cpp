@@ -15,18 +15,11 @@
 // What coverage and parity say of models in integers.
 namespace {
 
+using ff::test::how;
 using ff::test::images;
 using ff::test::net;
 using ff::test::random_data;
 using Function = std::function<torch::Tensor(const torch::Tensor&)>;
-
-std::string how(const ff::QuantizedModel& model, const std::string& site) {
-  for (const ff::CallCoverage& call : model->coverage().calls) {
-    if (call.site == site)
-      return call.integers;
-  }
-  return "no site " + site;
-}
 
 TEST(IntegerCoverage, IsThatOfTheLastRun) {
   const at::NoGradGuard no_grad;

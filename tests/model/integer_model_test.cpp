@@ -18,6 +18,7 @@
 // Models in integers: the same results as simulated, and what is said of them.
 namespace {
 
+using ff::test::how;
 using ff::test::images;
 using ff::test::net;
 using ff::test::Net;
@@ -48,14 +49,6 @@ void expect_same_ways(const Function& function, const torch::Tensor& input) {
   const at::NoGradGuard no_grad;
   ff::QuantizedModel model = of(function, input);
   expect_near(in_integers(model, input), model(input.clone()));
-}
-
-std::string how(const ff::QuantizedModel& model, const std::string& site) {
-  for (const ff::CallCoverage& call : model->coverage().calls) {
-    if (call.site == site)
-      return call.integers;
-  }
-  return "no site " + site;
 }
 
 TEST(IntegerModel, GivesWhatTheSimulationGives) {

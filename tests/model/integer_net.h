@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <string>
+
 #include "fastforward/model/autoquantize.h"
 #include "fastforward/model/calibrate.h"
 #include "support/tensors.h"
@@ -49,6 +51,15 @@ inline ff::QuantizedModel net(const ff::QuantizationConfig& config = ff::presets
   ff::QuantizedModel quantized = ff::autoquantize(model, images(2), config);
   ff::calibrate(quantized, images(4));
   return quantized;
+}
+
+/// How the calls of a site ran in integers, as the coverage says it.
+inline std::string how(const ff::QuantizedModel& model, const std::string& site) {
+  for (const ff::CallCoverage& call : model->coverage().calls) {
+    if (call.site == site)
+      return call.integers;
+  }
+  return "no site " + site;
 }
 
 }  // namespace ff::test
